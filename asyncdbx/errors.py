@@ -1,0 +1,205 @@
+"""Every exception asyncdbx raises.
+
+AsyncdbxError
+├── ConfigError            a profile, a file or a setting cannot be used
+├── UsageError             what was asked for does not exist or makes no sense
+├── StoreError             the folder of an inventory cannot be used
+│   └── LockHeld           another run holds it
+├── DeadlineReached        time is up; what is done is kept and can be resumed
+└── CallError              one call did not give a result
+    ├── Unreachable        no whole HTTP answer arrived
+    │   └── WorkspaceDown  earlier calls found the host dead or the credential refused
+    ├── BadAnswer          an answer arrived that is not what the endpoint promises
+    │   └── Incomplete     a listing that cannot be followed to its end
+    └── ApiError           the server said no
+        ├── Unauthenticated    401
+        ├── Denied             403
+        ├── NotFound           404, or "does not exist" by error code
+        ├── Disabled           the service or feature is not enabled here
+        ├── Throttled          429: too many calls
+        │   └── ConcurrencyExceeded   too many at the same time
+        ├── Unavailable        503 and its codes: this call was not processed
+        └── ServerFailed       any other 5xx: nobody knows whether it was processed
+
+An error says which endpoint on which workspace; its cause, if any, is ``__cause__``.
+"""
+
+__all__ = [
+    "ApiError",
+    "AsyncdbxError",
+    "BadAnswer",
+    "CallError",
+    "ConcurrencyExceeded",
+    "ConfigError",
+    "DeadlineReached",
+    "Denied",
+    "Disabled",
+    "Incomplete",
+    "LockHeld",
+    "NotFound",
+    "ServerFailed",
+    "StoreError",
+    "Throttled",
+    "Unauthenticated",
+    "Unavailable",
+    "Unreachable",
+    "UsageError",
+    "WorkspaceDown",
+]
+
+
+class AsyncdbxError(Exception):
+    """Anything asyncdbx raises on purpose."""
+
+
+class ConfigError(AsyncdbxError):
+    """A profile, a file or a setting cannot be used."""
+
+
+class UsageError(AsyncdbxError):
+    """What was asked for does not exist or makes no sense."""
+
+
+class StoreError(AsyncdbxError):
+    """The folder of an inventory cannot be used."""
+
+
+class LockHeld(StoreError):
+    """Another run holds the folder."""
+
+
+class DeadlineReached(AsyncdbxError):
+    """Time is up; what is done is kept and can be resumed."""
+
+
+class CallError(AsyncdbxError):
+    """One call did not give a result.
+
+    Attributes:
+        message: What happened, without endpoint and workspace.
+        endpoint: Name of the endpoint, e.g. ``"jobs.list"``; empty until known.
+        workspace: Name of the workspace; empty until known.
+        calls: Requests that were sent for it.
+    """
+
+    def __init__(self, message: str, *, endpoint: str = "", workspace: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.endpoint = endpoint
+        self.workspace = workspace
+        self.calls = 0
+
+    def __str__(self) -> str:
+        """Return ``endpoint on workspace: message``."""
+        if not self.endpoint:
+            return self.message
+        return f"{self.endpoint} on {self.workspace}: {self.message}"
+
+    def of(self, *, endpoint: str, workspace: str) -> "CallError":
+        """Say which call this was, once that is known, and return the error itself."""
+        self.endpoint = endpoint
+        self.workspace = workspace
+        return self
+
+
+class Unreachable(CallError):
+    """No whole HTTP answer arrived.
+
+    Attributes:
+        definite: True if the server certainly did not process the call (name not
+            resolved, connection refused, TLS refused); False if nobody knows.
+        permanent: True if asking again cannot help (a certificate that is not valid).
+    """
+
+    def __init__(
+        self, message: str, *, definite: bool = False, permanent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.definite = definite
+        self.permanent = permanent
+
+
+class WorkspaceDown(Unreachable):
+    """Earlier calls found the host dead or the credential refused; nothing was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, definite=True, permanent=True)
+
+
+class BadAnswer(CallError):
+    """An answer arrived that is not what the endpoint promises (HTML, a cut body)."""
+
+
+class Incomplete(BadAnswer):
+    """A listing that cannot be followed to its end: a repeated or missing page token."""
+
+
+class ApiError(CallError):
+    """The server said no.
+
+    Attributes:
+        status: HTTP status, e.g. 400.
+        error_code: The platform's word, e.g. ``"INVALID_PARAMETER_VALUE"``; may be "".
+        retry_after: Seconds the server asked to wait, already clamped; None if it did
+            not say.
+        request_id: The server's name for this request, for a support ticket; may be "".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        error_code: str = "",
+        retry_after: float | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_code = error_code
+        self.retry_after = retry_after
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        """Return the call, the status, the code and the server's words."""
+        code = f" {self.error_code}" if self.error_code else ""
+        where = f"{self.endpoint} on {self.workspace}: " if self.endpoint else ""
+        return f"{where}HTTP {self.status}{code}: {self.message}"
+
+
+class Unauthenticated(ApiError):
+    """401: the credential is missing, wrong or expired."""
+
+
+class Denied(ApiError):
+    """403: the credential is good, the permission is missing."""
+
+
+class NotFound(ApiError):
+    """404, or "does not exist" by error code."""
+
+
+class Disabled(ApiError):
+    """The service or feature is not enabled on this workspace."""
+
+
+class Throttled(ApiError):
+    """429: too many calls in too short a time; certainly not processed."""
+
+
+class ConcurrencyExceeded(Throttled):
+    """Too many calls at the same time; concerns the in-flight gate, not the rate.
+
+    Attributes:
+        limit: How many the server lets in at once, if it said so.
+    """
+
+    limit: int | None = None
+
+
+class Unavailable(ApiError):
+    """503 and its codes: not processed, worth asking again."""
+
+
+class ServerFailed(ApiError):
+    """Any other 5xx: nobody knows whether the call was processed."""
