@@ -1,0 +1,12 @@
+"""Which workspaces a run talks to, and how it logs in: profiles, environment, .netrc.
+
+``resolve`` turns the command line's choice into ``WorkspaceConfig`` values. Nothing here
+touches the network. What a secret is stays behind ``Secret``; ``redact`` takes secrets
+out of text that came from elsewhere.
+"""
+
+from asyncdbx.config.choice import resolve
+from asyncdbx.config.secret import Secret, redact
+from asyncdbx.config.workspace import Scope, WorkspaceConfig
+
+__all__ = ["Scope", "Secret", "WorkspaceConfig", "redact", "resolve"]

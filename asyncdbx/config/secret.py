@@ -1,0 +1,41 @@
+"""A value that must not be seen, and taking such values out of foreign text."""
+
+from collections.abc import Iterable
+
+HIDDEN = "***"
+
+
+class Secret:
+    """A token or password that no repr, str, format, log line or traceback shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself; only what is sent to the server needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+def redact(text: str, secrets: Iterable[Secret]) -> str:
+    """Return ``text`` with every occurrence of a secret's value replaced by ``***``.
+
+    For text that others wrote, such as an error body that echoes the token. The longest
+    secret goes first, so that one that is part of another leaves no rest of it behind.
+    """
+    for value in sorted({s.reveal() for s in secrets} - {""}, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
