@@ -1,0 +1,83 @@
+"""One workspace's health: when to stop asking a host that is dead or a token that is bad.
+
+Pure: time is an argument. Without it, a workspace that is switched off would cost every one
+of its 10,000 waiting calls all of their attempts, and the run its night.
+"""
+
+from dataclasses import dataclass
+
+from asyncdbx.errors import CallError, Unauthenticated, Unreachable, WorkspaceDown
+
+__all__ = ["Circuit"]
+
+REFUSALS = 3  # 401s in a row, from no matter which lanes, before a credential counts as bad
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Closed while calls go through; open once they only fail.
+
+    Attributes:
+        patience: Seconds without any answer, all calls failing, after which it opens. A
+            gateway that restarts takes some seconds; a dead host should not take minutes.
+        failures: Calls without an answer, in a row, that it takes besides.
+        probe_every: Seconds after which one call may look whether the host is back.
+    """
+
+    patience: float = 15.0
+    failures: int = 5
+    probe_every: float = 30.0
+    _failed: int = 0
+    _since: float = 0.0
+    _refused: int = 0
+    _open: str = ""
+    _probe_at: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether calls only fail, so that ``blocked`` must be asked."""
+        return bool(self._open)
+
+    def blocked(self, now: float) -> WorkspaceDown | None:
+        """Return the error for a call that need not be sent, or None if it may be.
+
+        Args:
+            now: Loop time, seconds.
+        """
+        if not self._open:
+            return None
+        if now >= self._probe_at and not self._refused:
+            self._probe_at = now + self.probe_every
+            return None
+        return WorkspaceDown(self._open)
+
+    def answered(self) -> None:
+        """Note an answer, whatever it says: the host is alive, the credential is known."""
+        self._failed = 0
+        self._refused = 0
+        self._open = ""
+
+    def failed(self, error: CallError, now: float) -> None:
+        """Note a call that got no answer, or a 401.
+
+        Args:
+            error: What happened.
+            now: Loop time, seconds.
+        """
+        if isinstance(error, Unauthenticated):
+            self._failed = 0  # the host answers
+            self._refused += 1
+            if self._refused >= REFUSALS:
+                self._open = (
+                    f"not asked any more, the credential is refused: {error.message}"
+                )
+            return
+        if not isinstance(error, Unreachable):
+            return
+        if self._failed == 0:
+            self._since = now
+        self._failed += 1
+        long_enough = now - self._since >= self.patience and self._failed >= self.failures
+        if error.permanent or long_enough:
+            self._open = f"not asked any more, the host is down: {error.message}"
+            self._probe_at = now + self.probe_every

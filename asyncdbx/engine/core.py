@@ -1,0 +1,347 @@
+"""Many calls: each waits in its lane, and only what may leave takes a connection.
+
+The way of a ticket: its lane's queue, the lane's turn (pause, gate, token), the ring (whose
+turn it is among the workspaces), a worker (one per connection), the transport, the
+judgement. Then it is finished, or back at the head of its queue, or waits for a backoff.
+"""
+
+import asyncio
+from collections import deque
+from random import Random
+from typing import Any, Self
+
+from asyncdbx.engine.judgement import judge
+from asyncdbx.engine.retry import RetryPolicy
+from asyncdbx.engine.ring import Ring
+from asyncdbx.engine.tickets import LaneQueue, Ticket
+from asyncdbx.errors import (
+    BadAnswer,
+    CallError,
+    ConcurrencyExceeded,
+    Throttled,
+    Unauthenticated,
+    Unreachable,
+)
+from asyncdbx.json_stream import JsonStreamError, Truncated
+from asyncdbx.limiter import Lane
+from asyncdbx.transport import Request, Transport
+
+__all__ = ["Engine"]
+
+JSON_BODY = "application/json"
+
+
+class Engine:
+    """Makes many calls through lanes, in bounded memory.
+
+    There is one worker for each connection in use, never one for a waiting call. A lane
+    that is slow, paused or refused holds back nobody: its calls are not in the ring.
+
+    Args:
+        transport: Sends one request.
+        connections: Requests in flight at once, over all workspaces.
+        retry: How patient a call is.
+        rng: Source of jitter.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        connections: int = 256,
+        retry: RetryPolicy | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self._transport = transport
+        self._connections = connections
+        self._retry = retry or RetryPolicy()
+        self._rng = rng or Random()  # noqa: S311 - jitter is no secret
+        self._ring: Ring[LaneQueue] = Ring()
+        self._queues: list[LaneQueue] = []
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._resting: dict[Ticket, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End: what is in flight is cancelled, and every call is told that it ended so."""
+        self._closed = True
+        pumps = [queue.pump for queue in self._queues if queue.pump is not None]
+        tasks = [*self._workers, *pumps]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for queue in self._queues:
+            while queue.waiting:
+                self._forget(queue.waiting.popleft())
+        while self._resting:
+            ticket, timer = self._resting.popitem()
+            timer.cancel()
+            self._forget(ticket)
+
+    def _forget(self, ticket: Ticket) -> None:
+        """Finish a call that the end of the engine leaves without a result."""
+        words = "the engine was closed before the call had ended"
+        error = Unreachable(words, definite=ticket.calls == 0, permanent=True)
+        self._finish(ticket, None, error)
+
+    def queue(self, lane: Lane) -> LaneQueue:
+        """Return a new queue for a lane; the caller keeps one for each."""
+        queue = LaneQueue(lane)
+        self._queues.append(queue)
+        return queue
+
+    def lanes(self) -> list[tuple[Lane, int]]:
+        """Return every lane with the number of calls that wait in it."""
+        return [(queue.lane, len(queue.waiting)) for queue in self._queues]
+
+    async def run(self, ticket: Ticket) -> Any:
+        """Make one call and return its value.
+
+        Raises:
+            CallError: it did not give a result.
+        """
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def tell(_: Ticket) -> None:
+            if not finished.done():
+                finished.set_result(None)
+
+        ticket.done = tell
+        self.submit(ticket)
+        try:
+            await finished
+        except asyncio.CancelledError:
+            self.cancel(ticket)
+            raise
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.value
+
+    def submit(self, ticket: Ticket) -> None:
+        """Take a call; its ``done`` is told later, never from within this."""
+        if self._closed:
+            msg = "the engine is closed"
+            raise RuntimeError(msg)
+        loop = asyncio.get_running_loop()
+        ticket.asked_at = loop.time()
+        circuit = ticket.site.circuit
+        if circuit.is_open:
+            if down := circuit.blocked(ticket.asked_at):
+                loop.call_soon(self._finish, ticket, None, down)
+                return
+            ticket.probe = True
+        ticket.queue.waiting.append(ticket)
+        self._offer(ticket.queue, ticket.asked_at)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget a call: not sent if it waits, its request ended if it is in flight."""
+        if ticket.cancelled:
+            return
+        ticket.cancelled = True
+        if ticket.worker is not None:
+            ticket.worker.cancel()
+        if (timer := self._resting.pop(ticket, None)) is not None:
+            timer.cancel()
+
+    # --- from the queue to a connection -------------------------------------------------
+
+    def _offer(self, queue: LaneQueue, now: float) -> None:
+        """Let a lane with waiting calls into the ring, at once or when its turn comes."""
+        if self._closed or queue.ready or queue.pump is not None:
+            return
+        if queue.lane.is_open(now):
+            self._ready(queue)
+        else:
+            queue.pump = asyncio.create_task(self._pump(queue))
+
+    async def _pump(self, queue: LaneQueue) -> None:
+        loop = asyncio.get_running_loop()
+        while queue.waiting:
+            await queue.lane.wait_turn()
+            queue.taken = loop.create_future()
+            self._ready(queue)
+            await queue.taken
+        queue.pump = queue.taken = None
+
+    def _ready(self, queue: LaneQueue) -> None:
+        queue.ready = True
+        self._ring.add(queue)
+        while self._idle:
+            if not (idle := self._idle.pop()).done():
+                idle.set_result(None)
+                return
+        if len(self._workers) < self._connections:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        """Be one connection: take the next call whose turn it is, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while not self._ring:
+                idle: asyncio.Future[None] = loop.create_future()
+                self._idle.append(idle)
+                await idle
+            queue = self._ring.take()
+            queue.ready = False
+            if (ticket := self._take(queue, loop.time())) is not None:
+                await self._serve(ticket, queue.lane, loop)
+
+    def _take(self, queue: LaneQueue, now: float) -> Ticket | None:
+        """Take the next call of a lane, if it may still leave; keep the lane going."""
+        lane = queue.lane
+        ticket = None
+        if lane.may_leave(now):  # it stood in the ring for a while
+            ticket = self._next(queue, now)
+            if ticket is not None:
+                lane.enter()
+                lane.stats.waited += now - ticket.asked_at
+        if queue.taken is not None:
+            if not queue.taken.done():
+                queue.taken.set_result(None)
+        elif queue.waiting:
+            self._offer(queue, now)
+        return ticket
+
+    def _next(self, queue: LaneQueue, now: float) -> Ticket | None:
+        """Return the first call that is still wanted and whose workspace is not down."""
+        while queue.waiting:
+            ticket = queue.waiting.popleft()
+            if ticket.cancelled:
+                continue
+            circuit = ticket.site.circuit
+            if circuit.is_open and not ticket.probe and (down := circuit.blocked(now)):
+                self._finish(ticket, None, down)
+                continue
+            return ticket
+        return None
+
+    # --- from the connection to the outcome ---------------------------------------------
+
+    async def _serve(
+        self, ticket: Ticket, lane: Lane, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Send one call and settle what came of it."""
+        ticket.sent_at = loop.time()
+        ticket.calls += 1
+        ticket.worker = asyncio.current_task()
+        value: Any = None
+        error: Exception | None = None
+        try:
+            value = await self._exchange(ticket)
+        except asyncio.CancelledError:
+            if self._closed:
+                self._forget(ticket)
+            if self._closed or not ticket.cancelled:
+                raise
+            if ticket.worker is not None:
+                ticket.worker.uncancel()
+            return
+        except Exception as failure:  # noqa: BLE001 - a bug goes to the caller it concerns
+            error = failure
+        finally:
+            ticket.worker = None
+            lane.leave()
+        if error is None:
+            ticket.site.circuit.answered()
+            lane.accept()
+            self._finish(ticket, value, None)
+        elif isinstance(error, CallError):
+            self._settle(ticket, lane, error, loop)
+        else:
+            self._finish(ticket, None, error)
+
+    async def _exchange(self, ticket: Ticket) -> Any:
+        credential = ticket.site.credential
+        headers = credential.ready or await credential.headers()
+        if ticket.body is not None:
+            headers = {**headers, "Content-Type": JSON_BODY}
+        reader = ticket.reader() if ticket.reader is not None else None
+        request = Request(
+            ticket.method, ticket.url, headers, ticket.body, once=not ticket.safe
+        )
+        try:
+            answer = await self._transport.send(
+                request, feed=reader.feed if reader is not None else None
+            )
+            if error := judge(ticket.endpoint, answer.status, answer.headers, answer.body):
+                raise error
+            if reader is None:
+                return ticket.decode(answer)
+            if not answer.fed:
+                reader.feed(answer.body)
+            return reader.close()
+        except Truncated as cut:
+            # A connection that closes without a length looks like the end of the body.
+            raise Unreachable(f"the body ends too early: {cut}") from cut
+        except JsonStreamError as bad:
+            raise BadAnswer(str(bad)) from bad
+
+    def _settle(
+        self,
+        ticket: Ticket,
+        lane: Lane,
+        error: CallError,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Decide what a failure means: for the lane, the workspace and the call."""
+        now = loop.time()
+        self._learn(ticket, lane, error, now)
+        if isinstance(error, Throttled):
+            self._throttled(ticket, error, now)
+            return
+        ticket.throttled_since = None
+        ticket.failures += 1
+        wait = self._retry.wait(
+            error, safe=ticket.safe, failures=ticket.failures, rng=self._rng
+        )
+        if wait is None:
+            self._finish(ticket, None, error)
+        else:
+            self._resting[ticket] = loop.call_later(wait, self._again, ticket)
+
+    def _learn(self, ticket: Ticket, lane: Lane, error: CallError, now: float) -> None:
+        circuit = ticket.site.circuit
+        match error:
+            case ConcurrencyExceeded():
+                limit = error.limit or lane.in_flight_limit
+                lane.crowd(limit, error.retry_after, sent_at=ticket.sent_at, now=now)
+            case Throttled():
+                lane.throttle(error.retry_after, sent_at=ticket.sent_at, now=now)
+            case Unreachable():
+                lane.stats.failed += 1
+            case _:
+                lane.accept()
+        if isinstance(error, Unreachable | Unauthenticated):
+            circuit.failed(error, now)
+        else:
+            circuit.answered()
+
+    def _throttled(self, ticket: Ticket, error: Throttled, now: float) -> None:
+        """Put a refused call back to the head of its lane, unless that never ends."""
+        ticket.throttles += 1
+        if ticket.throttled_since is None:
+            ticket.throttled_since = now
+        if now - ticket.throttled_since > self._retry.throttled_for:
+            self._finish(ticket, None, error)
+        else:
+            self._again(ticket)
+
+    def _again(self, ticket: Ticket) -> None:
+        self._resting.pop(ticket, None)
+        ticket.queue.waiting.appendleft(ticket)
+        self._offer(ticket.queue, asyncio.get_running_loop().time())
+
+    def _finish(self, ticket: Ticket, value: Any, error: Exception | None) -> None:
+        if isinstance(error, CallError):
+            ticket.site.sign(error, ticket.endpoint)
+            error.calls = ticket.calls
+        ticket.value = value
+        ticket.error = error
+        if ticket.done is not None and not ticket.cancelled:
+            ticket.done(ticket)

@@ -1,0 +1,102 @@
+"""When a workspace counts as dead, and when it is asked again."""
+
+import pytest
+
+from asyncdbx.engine.circuit import Circuit
+from asyncdbx.errors import ApiError, CallError, Unauthenticated, Unreachable, WorkspaceDown
+
+LOST = Unreachable("no answer")
+REFUSED = Unauthenticated("bad token", status=401)
+
+
+def failing(*moments: float, error: CallError = LOST) -> Circuit:
+    circuit = Circuit()
+    for moment in moments:
+        circuit.failed(error, moment)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("moments", "is_open"),
+    [
+        ((), False),
+        ((0,), False),
+        ((0, 0, 0, 0, 0, 0, 0), False),
+        ((0, 20, 40, 60), False),
+        ((0, 1, 2, 3, 14.9), False),
+        ((0, 1, 2, 3, 15), True),
+        ((100, 101, 102, 103, 104, 105, 115), True),
+    ],
+)
+def test_five_failures_over_fifteen_seconds_open_it(
+    moments: tuple[float, ...], *, is_open: bool
+) -> None:
+    """A burst of failures is one event; four slow ones are too few."""
+    circuit = failing(*moments)
+
+    assert circuit.is_open is is_open
+    assert (circuit.blocked(moments[-1] if moments else 0.0) is not None) is is_open
+
+
+def test_any_answer_starts_the_count_again() -> None:
+    """Also a refusal: the host is alive."""
+    circuit = failing(0, 1, 2, 3)
+    circuit.answered()
+    for moment in (15, 16, 17, 18):
+        circuit.failed(LOST, moment)
+    assert not circuit.is_open
+
+    circuit.failed(REFUSED, 19)
+    circuit.failed(LOST, 34)
+    assert not circuit.is_open
+
+
+def test_a_permanent_failure_opens_it_at_once() -> None:
+    """A certificate does not become valid by asking."""
+    bad = Unreachable("certificate of h refused", definite=True, permanent=True)
+    down = failing(5, error=bad).blocked(6)
+
+    assert type(down) is WorkspaceDown
+    assert str(down) == "not asked any more, the host is down: certificate of h refused"
+
+
+def test_a_probe_goes_through_every_thirty_seconds() -> None:
+    """One call may look; an answer closes the circuit, silence keeps it open."""
+    circuit = failing(0, 1, 2, 3, 15)
+    passed = [t for t in range(15, 120) if circuit.blocked(t) is None]
+    assert passed == [45, 75, 105]
+
+    circuit.failed(LOST, 106)
+    assert [t for t in range(106, 140) if circuit.blocked(t) is None] == [136]
+    circuit.answered()
+    assert circuit.blocked(137) is None
+    assert not circuit.is_open
+
+
+def test_three_401s_in_a_row_stop_the_workspace_for_good() -> None:
+    """A credential that is refused is not tried every thirty seconds."""
+    circuit = failing(0, 0, error=REFUSED)
+    assert not circuit.is_open
+    circuit.failed(REFUSED, 1)
+
+    assert circuit.is_open
+    assert [t for t in range(1, 1000) if circuit.blocked(t) is None] == []
+    assert str(circuit.blocked(5)) == (
+        "not asked any more, the credential is refused: bad token"
+    )
+
+
+def test_an_accepted_call_between_401s_keeps_it_closed() -> None:
+    """Some endpoints answer 401 for what is not allowed."""
+    circuit = Circuit()
+    for moment in range(20):
+        circuit.failed(REFUSED, moment)
+        circuit.failed(REFUSED, moment)
+        circuit.answered()
+
+    assert not circuit.is_open
+
+
+def test_other_errors_are_none_of_its_business() -> None:
+    """A 500 is an answer."""
+    assert not failing(*range(100), error=ApiError("m", status=500)).is_open
