@@ -1,0 +1,21 @@
+"""The public face: a fleet of workspaces; call, list, walk, map."""
+
+from asyncdbx.fleet.fleet import Fleet
+from asyncdbx.fleet.outcomes import Call, Outcome, Outcomes
+from asyncdbx.fleet.pages import FetchedPage, RawRecord
+from asyncdbx.fleet.tree import Tree, tree_of
+from asyncdbx.fleet.walk import Walk
+from asyncdbx.fleet.workspace import Workspace
+
+__all__ = [
+    "Call",
+    "FetchedPage",
+    "Fleet",
+    "Outcome",
+    "Outcomes",
+    "RawRecord",
+    "Tree",
+    "Walk",
+    "Workspace",
+    "tree_of",
+]

@@ -1,0 +1,141 @@
+"""The workspaces of one run, and everything they share: connections, lanes, limits."""
+
+import importlib.metadata
+import os
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from asyncdbx.auth import credential_for
+from asyncdbx.catalog.limits import Limits
+from asyncdbx.config import WorkspaceConfig, resolve
+from asyncdbx.engine import Engine, RetryPolicy, Site, Ticket
+from asyncdbx.errors import UsageError
+from asyncdbx.fleet.outcomes import Call, Outcomes
+from asyncdbx.fleet.workspace import Workspace
+from asyncdbx.limiter import Lane
+from asyncdbx.transport import Timeouts, Transport, default_user_agent
+
+__all__ = ["Fleet"]
+
+WINDOW = 2_000  # calls read ahead by map
+
+
+class Fleet:
+    """The workspaces of one run; used as ``async with``.
+
+    Args:
+        configs: The workspaces and accounts.
+        limits: Rates and in-flight limits by lane; the published ones if left out.
+        connections: Requests in flight at once, over all workspaces.
+        timeouts: Of one request, seconds.
+        retry: How patient a call is.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[WorkspaceConfig],
+        *,
+        limits: Limits | None = None,
+        connections: int = 256,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        agent = default_user_agent(importlib.metadata.version("asyncdbx"))
+        self._transport = Transport(timeouts=timeouts, user_agent=agent)
+        self._engine = Engine(self._transport, connections=connections, retry=retry)
+        self.limits = limits or Limits.load()
+        self._workspaces = {
+            config.name: Workspace(
+                config,
+                Site(config.name, credential_for(config)),
+                self._engine,
+                self.limits,
+            )
+            for config in configs
+        }
+        self._stack = AsyncExitStack()
+
+    @classmethod
+    def from_profiles(
+        cls, *names: str, all_profiles: bool = False, netrc: bool = False
+    ) -> "Fleet":
+        """Return the fleet of these profiles; of none, what the environment says.
+
+        Args:
+            names: Profiles of ``~/.databrickscfg`` or ``$DATABRICKS_CONFIG_FILE``.
+            all_profiles: Take every profile there is.
+            netrc: Take credentials from ``.netrc`` where there are no others.
+
+        Raises:
+            ConfigError: a profile or a credential is missing or cannot be used.
+        """
+        return cls(
+            resolve(
+                names,
+                all_profiles=all_profiles,
+                netrc=netrc,
+                environ=os.environ,
+                home=Path.home(),
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._transport)
+        await self._stack.enter_async_context(self._engine)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def __getitem__(self, name: str) -> Workspace:
+        """Return a workspace by its name.
+
+        Raises:
+            UsageError: it is not in this fleet.
+        """
+        try:
+            return self._workspaces[name]
+        except KeyError:
+            known = ", ".join(self._workspaces)
+            raise UsageError(f"no workspace {name!r} in this fleet of {known}") from None
+
+    def __iter__(self) -> Iterator[Workspace]:
+        return iter(self._workspaces.values())
+
+    def __len__(self) -> int:
+        return len(self._workspaces)
+
+    def lanes(self) -> list[tuple[Lane, int]]:
+        """Return every lane in use with the number of calls that wait in it."""
+        return self._engine.lanes()
+
+    @asynccontextmanager
+    async def map(
+        self, calls: Iterable[Call] | AsyncIterable[Call], *, window: int = WINDOW
+    ) -> AsyncGenerator[Outcomes]:
+        """Make any number of calls and stream what became of each.
+
+        ``calls`` is read only as fast as outcomes are taken: at most ``window`` are read
+        and not yet finished and taken. Leaving the block forgets what is on its way.
+
+        Args:
+            calls: May be endless, may be a generator, may be async.
+            window: Calls held at once; a slow lane can fill it, so a source that mixes
+                lanes well keeps all of them busy.
+        """
+        outcomes = Outcomes(self._engine, calls, self._ticket, window)
+        try:
+            yield outcomes
+        finally:
+            await outcomes.close()
+
+    def _ticket(self, call: Call) -> Ticket:
+        return self[call.workspace].ticket(call.endpoint, call.arguments)

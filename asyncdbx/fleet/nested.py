@@ -1,0 +1,58 @@
+"""One object whose inner arrays come in pages (a job of 300 tasks), made whole. Pure."""
+
+import copy
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+
+from asyncdbx.catalog import Endpoint
+from asyncdbx.fleet.pages import RawRecord
+
+__all__ = ["joined"]
+
+
+def joined(endpoint: Endpoint, pages: Sequence[RawRecord]) -> RawRecord:
+    """Return the whole object; a single page stays as the server sent it.
+
+    Args:
+        endpoint: Says which arrays are paged (dotted paths).
+        pages: In order; each the object with its share of the arrays. One that is finished
+            is missing or empty on later pages.
+    """
+    if len(pages) == 1:
+        return pages[0]
+    whole = cast("dict[str, Any]", copy.deepcopy(pages[0][1]))
+    for path in endpoint.nested:
+        *outer, key = path.split(".")
+        shares: list[list[Any]] = [_inside(page, outer).get(key) or [] for _, page in pages]
+        if any(shares):
+            _inside(whole, outer)[key] = list(itertools.chain.from_iterable(shares))
+    _take_end(endpoint, whole, pages[-1][1])
+    return _dumps(whole), whole
+
+
+def _take_end(endpoint: Endpoint, whole: dict[str, Any], last: dict[str, Any]) -> None:
+    """Say of the whole what the last page says of itself: nothing comes after it."""
+    keys = ["has_more"]
+    if endpoint.paging is not None:
+        keys.append(endpoint.paging.response_token)
+    for key in keys:
+        whole.pop(key, None)
+        if key in last:
+            whole[key] = last[key]
+
+
+def _inside(document: Any, path: Sequence[str]) -> dict[str, Any]:
+    for key in path:
+        document = document.setdefault(key, {})
+    return cast("dict[str, Any]", document)
+
+
+def _dumps(document: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # an integer of more than 64 bits, whose digits json keeps
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

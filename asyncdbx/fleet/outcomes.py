@@ -1,0 +1,134 @@
+"""Any number of calls, and what became of each, in the order they finish."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from asyncdbx.engine import Engine, Ticket
+from asyncdbx.errors import CallError
+
+__all__ = ["Call", "Outcome", "Outcomes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An endpoint, a workspace and the arguments.
+
+    Attributes:
+        workspace: Name of the workspace in the fleet.
+        endpoint: The official SDK's ``service.method``, e.g. ``"clusters.get"``.
+        arguments: By the SDK's names.
+    """
+
+    workspace: str
+    endpoint: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call.
+
+    Attributes:
+        call: The call.
+        value: Its result, if it gave one.
+        error: Why it gave none.
+    """
+
+    call: Call
+    value: Any = None
+    error: CallError | None = None
+
+
+class Outcomes(AsyncIterator[Outcome]):
+    """Reads calls as fast as outcomes are taken, and yields outcomes as they come.
+
+    At most ``window`` calls are read and not yet taken back as an outcome, so a generator
+    over a million calls costs the memory of ``window``. A CallError is an outcome; any
+    other exception is a bug and is raised.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        calls: Iterable[Call] | AsyncIterable[Call],
+        prepare: Callable[[Call], Ticket],
+        window: int,
+    ) -> None:
+        self._engine = engine
+        self._prepare = prepare
+        self._window = window
+        self._open: dict[Ticket, Call] = {}
+        self._finished: deque[tuple[Call, Ticket]] = deque()
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._feeder = asyncio.create_task(self._feed(calls))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        while not self._finished:
+            if self._feeder.done():
+                self._feeder.result()  # a bug in the caller's generator is raised here
+                if not self._open:
+                    raise StopAsyncIteration
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        call, ticket = self._finished.popleft()
+        self._make_room()
+        if ticket.error is None:
+            return Outcome(call, ticket.value)
+        if isinstance(ticket.error, CallError):
+            return Outcome(call, error=ticket.error)
+        raise ticket.error
+
+    async def close(self) -> None:
+        """Read no more calls and forget those on their way."""
+        self._feeder.cancel()
+        await asyncio.gather(self._feeder, return_exceptions=True)
+        for ticket in self._open:
+            self._engine.cancel(ticket)
+        self._open.clear()
+
+    async def _feed(self, calls: Iterable[Call] | AsyncIterable[Call]) -> None:
+        try:
+            if isinstance(calls, AsyncIterable):
+                async for call in calls:
+                    if self._submit(call):
+                        await self._wait_room()
+            else:
+                for call in calls:
+                    if self._submit(call):
+                        await self._wait_room()
+        finally:
+            self._tell()
+
+    def _submit(self, call: Call) -> bool:
+        """Send a call on its way; return whether the window is full now."""
+        ticket = self._prepare(call)
+        ticket.done = self._done
+        self._open[ticket] = call
+        self._engine.submit(ticket)
+        return len(self._open) + len(self._finished) >= self._window
+
+    async def _wait_room(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+        await self._room
+
+    def _make_room(self) -> None:
+        """Wake the feeder when an eighth of the window is free, not for each call."""
+        taken = len(self._open) + len(self._finished)
+        room = self._room
+        if room is not None and not room.done() and taken * 8 <= self._window * 7:
+            room.set_result(None)
+
+    def _done(self, ticket: Ticket) -> None:
+        self._finished.append((self._open.pop(ticket), ticket))
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)

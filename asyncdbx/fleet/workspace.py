@@ -1,0 +1,249 @@
+"""One workspace or account of a fleet: call an endpoint, list, walk a tree."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar, cast
+
+import orjson
+from yarl import URL
+
+from asyncdbx import catalog
+from asyncdbx.catalog.encode import query_text
+from asyncdbx.catalog.limits import Limits
+from asyncdbx.catalog.paging import Page, Pager
+from asyncdbx.config import WorkspaceConfig
+from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
+from asyncdbx.engine.judgement import judge_document
+from asyncdbx.errors import BadAnswer, UsageError
+from asyncdbx.fleet.nested import joined
+from asyncdbx.fleet.pages import (
+    FetchedPage,
+    Keep,
+    RawRecord,
+    page_of,
+    page_ticket,
+    whole,
+)
+from asyncdbx.fleet.tree import tree_of
+from asyncdbx.fleet.walk import Walk
+from asyncdbx.json_stream import parse_document
+from asyncdbx.limiter import Lane
+from asyncdbx.transport import Answer
+
+__all__ = ["Workspace"]
+
+T = TypeVar("T")
+
+
+class Workspace:
+    """One workspace or account.
+
+    Made by a fleet. Endpoints and arguments have the official SDK's names.
+    """
+
+    def __init__(
+        self, config: WorkspaceConfig, site: Site, engine: Engine, limits: Limits
+    ) -> None:
+        self.config = config
+        self._site = site
+        self._engine = engine
+        self.limits = limits
+        self._queues: dict[str, LaneQueue] = {}
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.name} {self.config.host}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the workspace: the profile's."""
+        return self.config.name
+
+    async def call(self, endpoint: str, /, **arguments: Any) -> Any:
+        """Make one call and return its answer: parsed JSON, or bytes of a download.
+
+        Raises:
+            UsageError: no such endpoint, or arguments it does not have.
+            CallError: it did not give a result.
+        """
+        return await self.run(self.ticket(endpoint, arguments))
+
+    async def list(
+        self, endpoint: str, /, **arguments: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield every record of a listing, over all of its pages.
+
+        Raises:
+            UsageError: no such endpoint, it is no listing, or arguments it does not have.
+            Incomplete: the listing cannot be followed to its end.
+            CallError: a page did not come.
+        """
+        async for page in self.pages(endpoint, arguments):
+            for _, record in page.records:
+                yield record
+
+    def pages(
+        self, endpoint: str, arguments: Mapping[str, Any], cursor: str | None = None
+    ) -> AsyncIterator[FetchedPage[RawRecord]]:
+        """Yield a listing page by page, with the raw bytes of each record.
+
+        Args:
+            endpoint: Name of a listing's endpoint.
+            arguments: By the SDK's names.
+            cursor: Where an earlier run left off, to go on from there.
+
+        Raises:
+            UsageError, Incomplete, CallError: as ``list``.
+        """
+        return self.pages_of(endpoint, arguments, whole, cursor)
+
+    async def pages_of(
+        self,
+        endpoint: str,
+        arguments: Mapping[str, Any],
+        keep: Keep[T],
+        cursor: str | None = None,
+    ) -> AsyncIterator[FetchedPage[T]]:
+        """Yield a listing page by page, with what ``keep`` makes of the records.
+
+        Args:
+            endpoint: Name of a listing's endpoint.
+            arguments: By the SDK's names.
+            keep: Told records while the page is still arriving, so that their values need
+                not be held until it is whole.
+            cursor: Where an earlier run left off, to go on from there.
+
+        Raises:
+            UsageError, Incomplete, CallError: as ``list``.
+        """
+        known = self.endpoint(endpoint)
+        if known.items is None:
+            raise UsageError(f"{endpoint} is no listing; use call")
+        pager = Pager.resume(known, cursor) if cursor else Pager.start(known, arguments)
+        while not pager.done:
+            ticket = page_ticket(pager, self.ticket, keep)
+            await self.run(ticket)
+            yield page_of(ticket, pager, keep)
+
+    async def fetch(
+        self, endpoint: str, arguments: Mapping[str, Any]
+    ) -> FetchedPage[RawRecord]:
+        """Return one object as a page of one record, whole: inner arrays are paged through.
+
+        Args:
+            endpoint: A call whose answer is an object.
+            arguments: By the SDK's names.
+
+        Raises:
+            UsageError, Incomplete, CallError: as ``list``.
+        """
+        known = self.endpoint(endpoint)
+        pager = Pager.start(known, arguments)
+        parts: list[RawRecord] = []
+        calls = throttles = 0
+        while not pager.done:
+            ticket = self.ticket(endpoint, pager.arguments)
+            ticket.decode = _whole
+            raw, document = await self.run(ticket)
+            parts.append((raw, document))
+            calls, throttles = calls + ticket.calls, throttles + ticket.throttles
+            pager.advance(Page(1, b"", document, found=True))
+        return FetchedPage([joined(known, parts)], None, calls, throttles)
+
+    def walk(self, path: str) -> Walk:
+        """Walk a tree and yield every entry below ``path``.
+
+        Directories are listed concurrently, as fast as their lane allows; entries come in
+        no order. One that vanished meanwhile is noted, not an error.
+
+        Args:
+            path: ``dbfs:/…``, ``/Workspace/…`` or ``/Volumes/…``.
+
+        Raises:
+            UsageError: the path belongs to no tree.
+            Incomplete: at the end, if directories could not be listed; names them.
+        """
+        tree, root = tree_of(path)
+        endpoint = self.endpoint(tree.endpoint)
+        return Walk(self._engine, self.ticket, endpoint, tree, root)
+
+    async def run(self, ticket: Ticket) -> Any:
+        """Make a call that ``ticket`` or ``ticket_of`` prepared, and return its value.
+
+        Raises:
+            CallError: it did not give a result.
+        """
+        return await self._engine.run(ticket)
+
+    def endpoint(self, name: str) -> catalog.Endpoint:
+        """Return an endpoint of this workspace's or account's scope."""
+        return catalog.endpoint(name, self.config.scope)
+
+    def ticket(self, endpoint: str, arguments: Mapping[str, Any]) -> Ticket:
+        """Return a call ready for the engine.
+
+        Raises:
+            UsageError: no such endpoint, or arguments it does not have.
+        """
+        return self.ticket_of(self.endpoint(endpoint), arguments)
+
+    def ticket_of(self, endpoint: catalog.Endpoint, arguments: Mapping[str, Any]) -> Ticket:
+        """Return a call of an endpoint that need not be in the catalog."""
+        request = endpoint.request(arguments, account_id=self.config.account_id or "")
+        url = self.config.host + request.path
+        if request.query:
+            url = f"{url}?{query_text(request.query)}"
+        return Ticket(
+            self._site,
+            endpoint.name,
+            request.method,
+            URL(url, encoded=True),
+            self._queue(endpoint),
+            endpoint.safe_to_repeat(arguments),
+            content if endpoint.download else decode,
+            _encoded(endpoint, request.body),
+        )
+
+    def _queue(self, endpoint: catalog.Endpoint) -> LaneQueue:
+        """Return the queue of the endpoint's lane; endpoints of one group share it."""
+        queue = self._queues.get(endpoint.name)
+        if queue is None:
+            limit = self.limits.of(endpoint, self.name)
+            same = (q for q in self._queues.values() if q.lane.group == limit.group)
+            queue = next(same, None) or self._engine.queue(
+                Lane(limit.group, self.name, limit.per_second, limit.in_flight)
+            )
+            self._queues[endpoint.name] = queue
+        return queue
+
+
+def decode(answer: Answer) -> Any:
+    """Return the JSON value of a whole answer; of a HEAD, its headers.
+
+    Raises:
+        BadAnswer: an error that came with status 200.
+        JsonStreamError: it is not JSON.
+    """
+    if answer.head:
+        return dict(answer.headers)
+    document = parse_document(answer.body)
+    if error := judge_document(document):
+        raise error
+    return document
+
+
+def _whole(answer: Answer) -> RawRecord:
+    """Return a whole answer's bytes and its value, which must be an object."""
+    document = decode(answer)
+    if not isinstance(document, dict):
+        raise BadAnswer("an object was expected")
+    return answer.body, cast("dict[str, Any]", document)
+
+
+def content(answer: Answer) -> bytes:
+    """Return the bytes of a download."""
+    return answer.body
+
+
+def _encoded(endpoint: catalog.Endpoint, body: Any) -> bytes | None:
+    if body is None or endpoint.upload:
+        return body if isinstance(body, bytes | None) else body.read()
+    return orjson.dumps(body)
