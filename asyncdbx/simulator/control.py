@@ -1,0 +1,104 @@
+"""A port of its own through which another process looks behind the simulator's answers.
+
+* ``GET /_simulator/fleet``: names, hosts, resources
+* ``GET /_simulator/truth?workspace=prod&resource=clusters``: ``[{"parent", "record"}]``
+* ``GET /_simulator/stats[?workspace=prod]``: by workspace and limit group
+* ``POST /_simulator/stop?workspace=dev`` and ``/_simulator/start?workspace=dev``
+* ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times"}]``
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from asyncdbx.simulator.faults import Fault
+from asyncdbx.simulator.quota import LaneStats
+from asyncdbx.simulator.workspace import SimulatedWorkspace
+
+
+class ControlPort:
+    """Serves the control paths on a loopback port."""
+
+    def __init__(self, workspaces: Sequence[SimulatedWorkspace]) -> None:
+        self._workspaces = {workspace.name: workspace for workspace in workspaces}
+        self._runner: web.ServerRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._runner = web.ServerRunner(
+            web.Server(self._serve, access_log=None), shutdown_timeout=0
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: BaseRequest) -> web.StreamResponse:
+        try:
+            answer = await self._answer(request)
+        except KeyError as error:
+            return web.Response(status=404, text=f"unknown: {error}")
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _answer(self, request: BaseRequest) -> Any:
+        action = request.path.removeprefix("/_simulator/")
+        if action == "fleet":
+            return {name: _facts(workspace) for name, workspace in self._workspaces.items()}
+        if action == "stats":
+            return self._stats(request.query.get("workspace"))
+        workspace = self._workspaces[request.query.get("workspace", "")]
+        if action == "truth":
+            return [
+                row._asdict() for row in workspace.rows(request.query.get("resource", ""))
+            ]
+        return await _switched(workspace, action, await request.read())
+
+    def _stats(self, name: str | None) -> Any:
+        chosen = self._workspaces if name is None else {name: self._workspaces[name]}
+        return {
+            workspace.name: {
+                group: lane_json(lane) for group, lane in workspace.stats().items()
+            }
+            for workspace in chosen.values()
+        }
+
+
+async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> Any:
+    if action == "stop":
+        await workspace.stop()
+    elif action == "start":
+        await workspace.start()
+    elif action == "faults":
+        workspace.faults[:] = [Fault(**fault) for fault in orjson.loads(body)]
+    else:
+        raise KeyError(action)
+    return {}
+
+
+def _facts(workspace: SimulatedWorkspace) -> Any:
+    return {
+        "host": workspace.host,
+        "requests": workspace.requests,
+        "resources": workspace.resources(),
+    }
+
+
+def lane_json(lane: LaneStats) -> Any:
+    """Return a lane's stats as JSON: the times as a count per second since the first."""
+    counts = [0] * (int(lane.last - lane.first) + 1) if lane.accepted_at else []
+    for moment in lane.accepted_at:
+        counts[int(moment - lane.first)] += 1
+    plain = {key: value for key, value in asdict(lane).items() if key != "accepted_at"}
+    derived = {"refused": lane.refused, "utilisation": lane.utilisation()}
+    return plain | derived | {"accepted_each_second": counts}

@@ -1,0 +1,186 @@
+"""One host on one port of the loopback: from the socket to the desk and back."""
+
+import asyncio
+import base64
+import os
+import socket
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from time import monotonic
+from typing import Any, cast
+
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest, FileField
+
+from asyncdbx.simulator.call import Call, Reply
+from asyncdbx.simulator.desk import Desk, parse_query
+
+ADDRESS = "127.0.0.1"
+_LARGEST_BODY = 64 * 2**20  # bytes
+_WORTH_COMPRESSING = 1024  # bytes
+_PATIENCE = 0.01  # seconds until a handler is cancelled; 0 would mean for ever
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Switches a host off by itself: after so many requests, or seconds after the first."""
+
+    requests: int | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class Host:
+    """A server that can be switched off, with its connections reset, and on again.
+
+    Attributes:
+        latency: Mean time an answer takes, in seconds; it varies by a fifth.
+        compress: Whether a large answer is sent as gzip to whoever accepts it.
+    """
+
+    desk: Desk
+    random: Random
+    latency: float = 0.0
+    compress: bool = True
+    port: int = 0
+    fuse: Fuse = field(default_factory=Fuse)
+    requests: int = 0
+    _server: asyncio.Server | None = None
+    _protocols: web.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened before it was switched off."""
+        return f"http://{ADDRESS}:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it accepts connections."""
+        return self._server is not None
+
+    async def start(self) -> None:
+        """Listen; again on the same port if it listened before."""
+        if self._server is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._protocols = web.Server(
+            self._serve,
+            request_factory=partial(BaseRequest, loop=loop, client_max_size=_LARGEST_BODY),
+            access_log=None,
+            handler_cancellation=False,
+        )
+        self._server = await loop.create_server(
+            self._protocols, ADDRESS, self.port, backlog=1024, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Refuse new connections and reset those that are open."""
+        server, protocols = self._server, self._protocols
+        if server is None or protocols is None:
+            return
+        self._server = self._protocols = None
+        server.close()
+        for connection in protocols.connections:
+            _reset(connection.transport)
+        await protocols.shutdown(_PATIENCE)
+
+    async def _serve(self, request: BaseRequest) -> web.StreamResponse:
+        self._burn()
+        arrived = monotonic()  # uvloop's own clock ticks in whole milliseconds
+        call = await self._call(request)
+        admitted = self.desk.admit(call, request.headers, arrived)
+        if isinstance(admitted, Reply):
+            return self._response(request, admitted)
+        try:
+            if self.latency:
+                await asyncio.sleep(max(0.0, self.random.gauss(1.0, 0.2)) * self.latency)
+            return self._response(request, self.desk.answer(admitted))
+        finally:
+            admitted.lane.leave()
+
+    async def _call(self, request: BaseRequest) -> Call:
+        path, _, query = request.raw_path.partition("?")
+        body = await _body(request) if request.body_exists else b""
+        now = self.desk.world.now()
+        return Call(request.method, path, {}, parse_query(query), body, now)
+
+    def _burn(self) -> None:
+        """Count a request, and switch off when the fuse has burnt down."""
+        self.requests += 1
+        loop = asyncio.get_running_loop()
+        if self.requests == 1 and self.fuse.seconds is not None:
+            loop.call_later(self.fuse.seconds, self._switch_off)
+        if self.requests == self.fuse.requests:
+            self._switch_off()
+
+    def _switch_off(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.stop())
+        task.add_done_callback(lambda done: done.exception())
+
+    def _response(self, request: BaseRequest, reply: Reply) -> web.Response:
+        if reply.broken:
+            return _broken(request, reply)
+        body, headers = reply.body, dict(reply.headers)
+        if self.compress and len(body) > _WORTH_COMPRESSING and _accepts_gzip(request):
+            body = _gzip(body)
+            headers["Content-Encoding"] = "gzip"
+        headers["Content-Type"] = reply.content_type
+        return web.Response(body=body, status=reply.status, headers=headers)
+
+
+async def _body(request: BaseRequest) -> bytes:
+    """Return the body; a multipart form as JSON, with files in base64."""
+    if not request.content_type.startswith("multipart/"):
+        return await request.read()
+    form = await request.post()
+    return orjson.dumps({key: _form_value(value) for key, value in form.items()})
+
+
+def _form_value(value: Any) -> str:
+    if isinstance(value, FileField):
+        return base64.b64encode(value.file.read()).decode()
+    return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _accepts_gzip(request: BaseRequest) -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+def _gzip(body: bytes) -> bytes:
+    """Compress fast rather than well: the simulator also carries benchmarks."""
+    compressor = zlib.compressobj(1, wbits=31)
+    return compressor.compress(body) + compressor.flush()
+
+
+def _broken(request: BaseRequest, reply: Reply) -> web.Response:
+    """Break the connection; what is returned finds nobody to be sent to."""
+    transport = request.transport
+    if transport is not None and reply.broken == "cut":
+        whole = len(reply.body)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {reply.content_type}\r\n"
+        transport.write(f"{head}Content-Length: {whole}\r\n\r\n".encode())
+        transport.write(reply.body[: whole // 2])
+        transport.close()
+    else:
+        _reset(transport)
+    return web.Response()
+
+
+def _reset(transport: asyncio.BaseTransport | None) -> None:
+    """Close a connection with RST, as a host does that went down."""
+    if transport is None:
+        return
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    if descriptor >= 0:
+        # The option belongs to the connection, so it can be set through a copy:
+        # uvloop hands out sockets without setsockopt.
+        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+            copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    cast("asyncio.Transport", transport).abort()  # uvloop's are no subclass

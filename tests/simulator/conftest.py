@@ -1,0 +1,90 @@
+"""A small fleet in a thread of its own, and one without sockets on a clock set by hand."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+import pytest
+
+from asyncdbx.simulator import SimulatedWorkspace, Simulator
+from asyncdbx.simulator.call import Call, Reply
+from asyncdbx.simulator.desk import parse_query
+
+
+@pytest.fixture(scope="session")
+def small_fleet() -> Iterator[Simulator]:
+    """Two workspaces and an account at scale 0.1 without limits; only for reading."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    fleet = Simulator(2, scale=0.1, limits=False)
+    asyncio.run_coroutine_threadsafe(fleet.__aenter__(), loop).result(10)
+    yield fleet
+    asyncio.run_coroutine_threadsafe(fleet.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@dataclass
+class Direct:
+    """Calls a workspace without sockets; simulated time moves when a test says so."""
+
+    workspace: SimulatedWorkspace
+    seconds: float = 1_795_392_000.0
+    last: Reply = field(default_factory=Reply)
+
+    def __post_init__(self) -> None:
+        self.workspace.world.now = lambda: self.seconds
+
+    def send(self, method: str, path: str, query: str = "", body: Any = None) -> Reply:
+        """Send one call and return the whole answer."""
+        raw = b"" if body is None else orjson.dumps(body)
+        call = Call(method, quote(path), {}, parse_query(query), raw, self.seconds)
+        desk = self.workspace.server.desk
+        headers = {"Authorization": f"Bearer {self.workspace.token}"}
+        admitted = desk.admit(call, headers, 0.0)
+        if not isinstance(admitted, Reply):
+            admitted.lane.leave()
+            admitted = desk.answer(admitted)
+        self.last = admitted
+        return admitted
+
+    def get(self, path: str, /, **query: Any) -> Any:
+        """Return the JSON of a GET."""
+        return self._json(self.send("GET", path, urlencode(query)))
+
+    def every(self, path: str, key: str, /, **query: Any) -> list[Any]:
+        """Return the items of all pages of a GET."""
+        page = self.get(path, **query)
+        items: list[Any] = page.get(key, [])
+        while page.get("next_page_token"):
+            page = self.get(path, **query, page_token=page["next_page_token"])
+            items += page.get(key, [])
+        return items
+
+    def post(self, path: str, /, **body: Any) -> Any:
+        """Return the JSON of a POST."""
+        return self._json(self.send("POST", path, body=body))
+
+    def other(self, method: str, path: str, /, **body: Any) -> Any:
+        """Return the JSON of a PUT, PATCH or DELETE."""
+        return self._json(self.send(method, path, body=body))
+
+    def _json(self, reply: Reply) -> Any:
+        return orjson.loads(reply.body) if reply.body else None
+
+    @property
+    def status(self) -> int:
+        """Status of the last answer."""
+        return self.last.status
+
+
+@pytest.fixture
+def direct() -> Direct:
+    """A fresh workspace at scale 0.1 without limits and without sockets."""
+    return Direct(Simulator(1, scale=0.1, limits=False)["prod"])
