@@ -1,0 +1,222 @@
+"""The crawl: every listing of every workspace side by side, unit by unit, into the spool.
+
+Each listing works at its own pace, as fast as its lane allows, and ends by itself; one that
+is denied or dead holds up nobody. What a unit brought is committed with the units that
+follow from it, so a crawl that was killed goes on where it was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from asyncdbx.catalog.limits import Limit
+from asyncdbx.errors import (
+    CallError,
+    Denied,
+    Disabled,
+    NotFound,
+)
+from asyncdbx.fleet import FetchedPage, Fleet, Workspace
+from asyncdbx.inventory.fetching import fetch_unit
+from asyncdbx.inventory.resources import RESOURCES, Resource
+from asyncdbx.inventory.spool import Spool, State, Unit
+from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
+from asyncdbx.inventory.verdict import Ended, judge_listing
+
+__all__ = ["Crawl", "Listing"]
+
+# Units of one listing in hand: what its lane lets in flight and a few to follow.
+AHEAD = 4
+
+Publish = Callable[["Listing", Ended], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class Listing:
+    """One resource of one workspace, on its way.
+
+    Attributes:
+        workspace: Where.
+        resource: What.
+        wanted: It is to be published; False if others only follow from it.
+        parents: The listings it follows from.
+        running: Units in hand now.
+        records: Records fetched so far, repeats included.
+        calls: Requests sent so far.
+        throttled: How many of them were answered with 429.
+        ended: How it ended, once it has.
+    """
+
+    workspace: Workspace
+    resource: Resource
+    wanted: bool
+    parents: list["Listing"] = field(default_factory=list["Listing"])
+    running: int = 0
+    records: int = 0
+    calls: int = 0
+    throttled: int = 0
+    ended: Ended | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def limit(self) -> Limit:
+        """What its lane may do; of several sources, the first one's."""
+        endpoint = self.workspace.endpoint(self.resource.sources[0].endpoint)
+        return self.workspace.limits.of(endpoint, self.workspace.name)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Workspace and resource."""
+        return self.workspace.name, self.resource.name
+
+
+class Crawl:
+    """All listings of a fleet.
+
+    Args:
+        fleet: The workspaces, entered.
+        spool: Where units and records go.
+        resources: What is wanted; those it follows from are listed too.
+        publish: Told when a listing has ended; it may take its time.
+    """
+
+    def __init__(
+        self, fleet: Fleet, spool: Spool, resources: Sequence[Resource], publish: Publish
+    ) -> None:
+        self.fleet = fleet
+        self._spool = spool
+        self._publish = publish
+        needed = with_parents(resources)
+        self._followers: Followers = followers_of(needed)
+        wanted = {each.name for each in resources}
+        self.listings = {
+            (workspace.name, resource.name): Listing(
+                workspace, resource, resource.name in wanted
+            )
+            for workspace in fleet
+            for resource in needed
+            if resource.scope == workspace.config.scope
+        }
+        for listing in self.listings.values():
+            listing.parents = [
+                self.listings[listing.workspace.name, name]
+                for name in parents_of(listing.resource)
+            ]
+
+    def left(self, listing: Listing) -> int:
+        """Return how many units of a listing are known and not yet done."""
+        return 0 if listing.ended else self._spool.open_units(*listing.key)
+
+    async def run(self) -> list[Ended]:
+        """List everything; return how each wanted listing ended, in order."""
+        for listing in self.listings.values():
+            self._spool.add(first_units(listing.workspace.name, listing.resource))
+        async with asyncio.TaskGroup() as group:
+            for listing in self.listings.values():
+                group.create_task(self._run(listing))
+        return [cast("Ended", each.ended) for each in self.listings.values() if each.wanted]
+
+    async def _run(self, listing: Listing) -> None:
+        """Keep a listing's lane busy until no unit is left and none can follow."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                listing.news.clear()
+                for number, unit in self._next_units(listing):
+                    listing.running += 1
+                    group.create_task(self._do(listing, number, unit))
+                if not listing.running and all(each.ended for each in listing.parents):
+                    break
+                await listing.news.wait()
+        summary = self._spool.summary(*listing.key)
+        parents = [cast("Ended", each.ended) for each in listing.parents]
+        status, error = judge_listing(summary, parents)
+        listing.ended = Ended(
+            *listing.key,
+            status,
+            summary.records,
+            summary.calls,
+            summary.throttled,
+            summary.started_at,
+            summary.ended_at,
+            error,
+        )
+        self._tell_followers(listing)
+        if listing.wanted:
+            await self._publish(listing, listing.ended)
+
+    def _next_units(self, listing: Listing) -> list[tuple[int, Unit]]:
+        room = listing.limit.in_flight + AHEAD - listing.running
+        return self._spool.pending(*listing.key, room) if room > 0 else []
+
+    def _tell_followers(self, listing: Listing) -> None:
+        for name, _, _ in self._followers.get(listing.resource.name, ()):
+            self.listings[listing.workspace.name, name].news.set()
+
+    async def _do(self, listing: Listing, number: int, unit: Unit) -> None:
+        """Do one unit; what goes wrong with it is its outcome, and nobody else's."""
+        pages = fetch_unit(listing.workspace, listing.resource, unit, self._followers)
+        try:
+            async for page in pages:
+                self._commit(listing, number, page)
+        except CallError as error:
+            self._fail(listing, number, unit, error)
+        finally:
+            listing.running -= 1
+            listing.news.set()
+
+    def _commit(self, listing: Listing, number: int, page: FetchedPage[Found]) -> None:
+        """Keep what a page brought, with the units that follow from it."""
+        rows = [row for found in page.records for row in found.rows]
+        children = [child for found in page.records for child in found.children]
+        self._spool.commit(
+            number,
+            outcome="done" if page.cursor is None else "pending",
+            records=rows,
+            children=children,
+            cursor=page.cursor,
+            calls=page.calls,
+            throttled=page.throttles,
+        )
+        listing.records += len(rows)
+        listing.calls += page.calls
+        listing.throttled += page.throttles
+        for key in {(child.workspace, child.resource) for child in children}:
+            self.listings[key].news.set()
+
+    def _fail(self, listing: Listing, number: int, unit: Unit, error: CallError) -> None:
+        outcome = _outcome(error, first=is_first(unit, listing.resource))
+        words = "" if outcome == "done" else str(error)
+        self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
+        listing.calls += error.calls
+
+
+def with_parents(resources: Sequence[Resource]) -> list[Resource]:
+    """Return ``resources`` and all they follow from, in the order of the contract."""
+    names: set[str] = set()
+    open_names = [each.name for each in resources]
+    while open_names:
+        name = open_names.pop()
+        if name not in names:
+            names.add(name)
+            open_names += parents_of(RESOURCES[name])
+    return [each for name, each in RESOURCES.items() if name in names]
+
+
+def parents_of(resource: Resource) -> list[str]:
+    """Return the names of the resources that this one follows from."""
+    follows = (follow for source in resource.sources for follow in source.follow)
+    return list(dict.fromkeys(follow.resource for follow in follows))
+
+
+def _outcome(error: CallError, *, first: bool) -> State:
+    match error:
+        case NotFound() if not first:
+            return "done"
+        case Denied():
+            return "denied"
+        case Disabled() if first:
+            return "unavailable"
+        case _:
+            return "partial"

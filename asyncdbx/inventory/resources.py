@@ -1,0 +1,512 @@
+"""What an inventory lists: each resource, from which calls its records come.
+
+Data and plain functions; nothing here waits. Facts on endpoints: chapter 1 of the API notes
+(paths, ids, fan-outs), which name their own sources.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal, cast
+
+from asyncdbx.errors import UsageError
+
+__all__ = ["ACCOUNT", "RESOURCES", "WORKSPACE", "Field", "Resource", "Source", "choose"]
+
+Record = Mapping[str, Any]
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a column's value stands.
+
+    Attributes:
+        parts: Each a dotted path into the record (``"settings.name"``), or ``"@"`` and the
+            name of an argument of the call: a secret's key is unique in its scope only.
+        between: What joins several parts.
+    """
+
+    parts: tuple[str, ...]
+    between: str = "/"
+
+    def of(self, record: Record, arguments: Record) -> str | None:
+        """Return the value as text, or None if a part of it is missing."""
+        values = [_part(part, record, arguments) for part in self.parts]
+        if None in values:
+            return None
+        return self.between.join(str(value) for value in values)
+
+
+def _part(part: str, record: Record, arguments: Record) -> Any:
+    value: Any = record
+    if part.startswith("@"):
+        value, part = arguments, part[1:]
+    for key in part.split("."):
+        value = cast("Record", value).get(key) if isinstance(value, Mapping) else None
+    return None if isinstance(value, dict | list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One more call for each record, whose answer is the record that is kept.
+
+    Attributes:
+        endpoint: Gives the whole object.
+        arguments: Of that call, from the record of the listing.
+        when: Whether this record needs it; the record itself is kept if not.
+        merge: Its inner arrays come in pages, to be joined.
+    """
+
+    endpoint: str
+    arguments: Callable[[Record], Arguments]
+    when: Callable[[Record], bool] = lambda _: True
+    merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A listing that is asked once for each record of another resource.
+
+    Attributes:
+        resource: The other resource.
+        arguments: Of the call, from its record; None if this record has no such listing.
+        source: Endpoint of its source whose records are meant; "" for all of them.
+    """
+
+    resource: str
+    arguments: Callable[[Record], Arguments | None]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Calls that give records of a resource.
+
+    Attributes:
+        endpoint: The listing; of ``kind`` object, the call whose answer is one record.
+        id: Where a record's id stands.
+        name: Where its name stands.
+        arguments: Of the first call.
+        follow: The listing is asked for each record of another resource.
+        fetch: One more call for each record.
+        tree: ``arguments`` name the root of a tree, and directories are descended into.
+        object: The answer itself is the one record.
+        parent: Where the ``parent`` column's value stands: a scope, a directory, a schema.
+    """
+
+    endpoint: str
+    id: Field
+    name: Field | None = None
+    arguments: Arguments = field(default_factory=dict[str, Any])
+    follow: tuple[Follow, ...] = ()
+    fetch: Fetch | None = None
+    tree: bool = False
+    object: bool = False
+    parent: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What an inventory lists under one name.
+
+    Attributes:
+        name: E.g. ``"clusters"``; the table's folder.
+        scope: Whether workspaces or accounts have it.
+        sources: Where its records come from. Several are read one beside the other: a
+            model may stand in the workspace's registry or in Unity Catalog.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    scope: Literal["workspace", "account"] = "workspace"
+
+
+def _at(*parts: str) -> Field:
+    return Field(parts)
+
+
+def _pick(**arguments: str) -> Callable[[Record], Arguments]:
+    """Return a function that takes these arguments from these keys of a record."""
+    return lambda record: {name: record[key] for name, key in arguments.items()}
+
+
+def _flat(
+    name: str, endpoint: str, id_at: str, name_at: str = "", **arguments: Any
+) -> Resource:
+    """Return a resource that is one plain listing of a workspace."""
+    label = _at(name_at) if name_at else None
+    return Resource(name, (Source(endpoint, _at(id_at), label, arguments),))
+
+
+def _account(name: str, endpoint: str, id_at: str, name_at: str = "") -> Resource:
+    plain = _flat(name, endpoint, id_at, name_at)
+    return Resource(name, plain.sources, "account")
+
+
+def _acl(resource: str, object_type: str, id_at: str, source: str = "") -> Follow:
+    """Return the permissions of each record of a resource: one call for each object."""
+    at = _at(id_at)
+
+    def arguments(record: Record) -> Arguments | None:
+        identifier = at.of(record, {})
+        if not identifier:
+            return None
+        return {"request_object_type": object_type, "request_object_id": identifier}
+
+    return Follow(resource, arguments, source)
+
+
+WORKSPACE_OBJECT_TYPES = {
+    "DIRECTORY": "directories",
+    "FILE": "files",
+    "NOTEBOOK": "notebooks",
+}
+
+
+def _workspace_object_acl(record: Record) -> Arguments | None:
+    """Return the ACL's arguments of a notebook, file or directory.
+
+    Git folders and dashboards of the tree are asked as repos and dashboards; a library has
+    no ACL of its own.
+    """
+    object_type = WORKSPACE_OBJECT_TYPES.get(record.get("object_type", ""))
+    if object_type is None or "object_id" not in record:
+        return None
+    return {
+        "request_object_type": object_type,
+        "request_object_id": str(record["object_id"]),
+    }
+
+
+def _token_permissions(word: str) -> Source:
+    return Source(
+        "permissions.get",
+        _at("object_id"),
+        arguments={"request_object_type": "authorization", "request_object_id": word},
+        object=True,
+    )
+
+
+PERMISSION_FOLLOWS = (
+    _acl("clusters", "clusters", "cluster_id"),
+    _acl("cluster_policies", "cluster-policies", "policy_id"),
+    _acl("instance_pools", "instance-pools", "instance_pool_id"),
+    _acl("jobs", "jobs", "job_id"),
+    _acl("pipelines", "pipelines", "pipeline_id"),
+    Follow("workspace_objects", _workspace_object_acl),
+    _acl("repos", "repos", "id"),
+    _acl("experiments", "experiments", "experiment_id"),
+    _acl(
+        "registered_models",
+        "registered-models",
+        "registered_model_databricks.id",
+        "model_registry.list_models",
+    ),
+    _acl("serving_endpoints", "serving-endpoints", "id"),
+    _acl("warehouses", "warehouses", "id"),
+    _acl("queries", "queries", "id"),
+    _acl("alerts", "alerts", "id", "alerts.list"),
+    _acl("alerts", "alertsv2", "id", "alerts_v2.list_alerts"),
+    _acl("dashboards", "dashboards", "dashboard_id", "lakeview.list"),
+    _acl("dashboards", "dbsql-dashboards", "id", "dashboards.list"),
+)
+
+WORKSPACE: tuple[Resource, ...] = (
+    _flat("clusters", "clusters.list", "cluster_id", "cluster_name"),
+    _flat("cluster_policies", "cluster_policies.list", "policy_id", "name"),
+    _flat(
+        "instance_pools", "instance_pools.list", "instance_pool_id", "instance_pool_name"
+    ),
+    _flat("instance_profiles", "instance_profiles.list", "instance_profile_arn"),
+    Resource(
+        "global_init_scripts",
+        (
+            Source(
+                "global_init_scripts.list",
+                _at("script_id"),
+                _at("name"),
+                # The list leaves out the script itself.
+                fetch=Fetch("global_init_scripts.get", _pick(script_id="script_id")),
+            ),
+        ),
+    ),
+    _flat("libraries", "libraries.all_cluster_statuses", "cluster_id"),
+    Resource(
+        "jobs",
+        (
+            Source(
+                "jobs.list",
+                _at("job_id"),
+                _at("settings.name"),
+                {"expand_tasks": True},
+                # The list holds the first 100 elements of each array of a job.
+                fetch=Fetch(
+                    "jobs.get",
+                    _pick(job_id="job_id"),
+                    when=lambda record: record.get("has_more") is True,
+                    merge=True,
+                ),
+            ),
+        ),
+    ),
+    Resource(
+        "job_runs",
+        (
+            Source(
+                "jobs.list_runs",
+                _at("run_id"),
+                _at("run_name"),
+                {"expand_tasks": True},
+                fetch=Fetch(
+                    "jobs.get_run",
+                    _pick(run_id="run_id"),
+                    when=lambda record: record.get("has_more") is True,
+                    merge=True,
+                ),
+            ),
+        ),
+    ),
+    Resource(
+        "pipelines",
+        (
+            Source(
+                "pipelines.list_pipelines",
+                _at("pipeline_id"),
+                _at("name"),
+                # The list leaves out the specification.
+                fetch=Fetch("pipelines.get", _pick(pipeline_id="pipeline_id")),
+            ),
+        ),
+    ),
+    Resource(
+        "dbfs",
+        (
+            Source(
+                "dbfs.list",
+                _at("path"),
+                arguments={"path": "/"},
+                tree=True,
+                parent=_at("@path"),
+            ),
+        ),
+    ),
+    Resource(
+        "workspace_objects",
+        (
+            Source(
+                "workspace.list",
+                _at("object_id"),
+                _at("path"),
+                {"path": "/"},
+                tree=True,
+                parent=_at("@path"),
+            ),
+        ),
+    ),
+    _flat("repos", "repos.list", "id", "path"),
+    _flat("secret_scopes", "secrets.list_scopes", "name", "name"),
+    Resource(
+        "secrets",
+        (
+            Source(
+                "secrets.list_secrets",
+                _at("@scope", "key"),
+                _at("key"),
+                follow=(Follow("secret_scopes", _pick(scope="name")),),
+                parent=_at("@scope"),
+            ),
+        ),
+    ),
+    Resource(
+        "secret_acls",
+        (
+            Source(
+                "secrets.list_acls",
+                _at("@scope", "principal"),
+                _at("principal"),
+                follow=(Follow("secret_scopes", _pick(scope="name")),),
+                parent=_at("@scope"),
+            ),
+        ),
+    ),
+    _flat("tokens", "token_management.list", "token_id", "comment"),
+    _flat("users", "users.list", "id", "userName"),
+    _flat("groups", "groups.list", "id", "displayName"),
+    _flat("service_principals", "service_principals.list", "id", "displayName"),
+    _flat("ip_access_lists", "ip_access_lists.list", "list_id", "label"),
+    _flat(
+        "experiments",
+        "experiments.search_experiments",
+        "experiment_id",
+        "name",
+        view_type="ALL",
+    ),
+    Resource(
+        "registered_models",
+        (
+            Source(
+                "model_registry.list_models",
+                _at("registered_model_databricks.id"),
+                _at("registered_model_databricks.name"),
+                # Permissions want the model's id, which only this answer holds.
+                fetch=Fetch("model_registry.get_model", _pick(name="name")),
+            ),
+            Source("registered_models.list", _at("full_name"), _at("full_name")),
+        ),
+    ),
+    Resource(
+        "model_versions",
+        (
+            Source(
+                "model_registry.search_model_versions",
+                _at("name", "version"),
+                _at("name"),
+                parent=_at("name"),
+            ),
+            Source(
+                "model_versions.list",
+                _at("@full_name", "version"),
+                _at("model_name"),
+                follow=(
+                    Follow(
+                        "registered_models",
+                        _pick(full_name="full_name"),
+                        "registered_models.list",
+                    ),
+                ),
+                parent=_at("@full_name"),
+            ),
+        ),
+    ),
+    Resource(
+        "permissions",
+        (
+            Source(
+                "permissions.get",
+                _at("object_id"),
+                follow=PERMISSION_FOLLOWS,
+                object=True,
+                parent=_at("@request_object_type", "@request_object_id"),
+            ),
+            _token_permissions("tokens"),
+            _token_permissions("passwords"),
+        ),
+    ),
+    _flat("warehouses", "warehouses.list", "id", "name"),
+    _flat("queries", "queries.list", "id", "display_name"),
+    Resource(
+        "alerts",
+        (
+            Source("alerts.list", _at("id"), _at("display_name")),
+            Source("alerts_v2.list_alerts", _at("id"), _at("display_name")),
+        ),
+    ),
+    Resource(
+        "dashboards",
+        (
+            Source("lakeview.list", _at("dashboard_id"), _at("display_name")),
+            Source("dashboards.list", _at("id"), _at("name")),
+        ),
+    ),
+    _flat("serving_endpoints", "serving_endpoints.list", "id", "name"),
+    _flat("catalogs", "catalogs.list", "full_name", "name"),
+    Resource(
+        "schemas",
+        (
+            Source(
+                "schemas.list",
+                _at("full_name"),
+                _at("name"),
+                follow=(Follow("catalogs", _pick(catalog_name="name")),),
+                parent=_at("@catalog_name"),
+            ),
+        ),
+    ),
+    Resource(
+        "tables",
+        (
+            Source(
+                "tables.list",
+                _at("full_name"),
+                _at("name"),
+                follow=(
+                    Follow(
+                        "schemas", _pick(catalog_name="catalog_name", schema_name="name")
+                    ),
+                ),
+                parent=Field(("@catalog_name", "@schema_name"), between="."),
+            ),
+        ),
+    ),
+    Resource(
+        "volumes",
+        (
+            Source(
+                "volumes.list",
+                _at("full_name"),
+                _at("name"),
+                follow=(
+                    Follow(
+                        "schemas", _pick(catalog_name="catalog_name", schema_name="name")
+                    ),
+                ),
+                parent=Field(("@catalog_name", "@schema_name"), between="."),
+            ),
+        ),
+    ),
+)
+
+ACCOUNT: tuple[Resource, ...] = (
+    _account("workspaces", "workspaces.list", "workspace_id", "workspace_name"),
+    _account("credentials", "credentials.list", "credentials_id", "credentials_name"),
+    _account(
+        "storage_configurations",
+        "storage.list",
+        "storage_configuration_id",
+        "storage_configuration_name",
+    ),
+    _account("networks", "networks.list", "network_id", "network_name"),
+    _account(
+        "private_access_settings",
+        "private_access.list",
+        "private_access_settings_id",
+        "private_access_settings_name",
+    ),
+    _account("customer_managed_keys", "encryption_keys.list", "customer_managed_key_id"),
+    _account("log_delivery", "log_delivery.list", "config_id", "config_name"),
+    _account("account_users", "users.list", "id", "userName"),
+    _account("account_groups", "groups.list", "id", "displayName"),
+    _account("account_service_principals", "service_principals.list", "id", "displayName"),
+)
+
+RESOURCES: Mapping[str, Resource] = {each.name: each for each in (*WORKSPACE, *ACCOUNT)}
+
+
+def choose(
+    only: tuple[str, ...] = (), without: tuple[str, ...] = ()
+) -> tuple[Resource, ...]:
+    """Return the chosen resources, in the order of the contract.
+
+    Args:
+        only: Names to take; all if empty.
+        without: Names to leave out.
+
+    Raises:
+        UsageError: a name is no resource, or nothing is left.
+    """
+    for name in (*only, *without):
+        if name not in RESOURCES:
+            close = get_close_matches(name, RESOURCES, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UsageError(
+                f"no resource {name!r}{hint} There are: {', '.join(RESOURCES)}"
+            )
+    chosen = [
+        each
+        for name, each in RESOURCES.items()
+        if (not only or name in only) and name not in without
+    ]
+    if not chosen:
+        raise UsageError("no resource is left to list")
+    return tuple(chosen)

@@ -1,0 +1,180 @@
+"""The SQLite file of a spool: its tables, its marks, and its errors in one sentence."""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from asyncdbx.errors import StoreError
+
+__all__ = ["connect", "discard", "explained", "now", "open_file"]
+
+FORMAT = 1
+APPLICATION_ID = 0x61646278  # "adbx", in the header of the file
+
+# Pages of 8 KiB take directories in order a tenth faster than pages of 4; larger ones
+# make small commits dearer.
+SETTINGS = """
+PRAGMA page_size = 8192;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA cache_size = -4096;
+"""
+
+# Records are kept in the order of their ids, not of their arrival: directories come
+# whole, so inserting costs the same (210,000 a second), and publishing reads the file
+# from front to back, three times as fast as through an index.
+TABLES = """
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE listing (
+  id INTEGER PRIMARY KEY, workspace TEXT NOT NULL, resource TEXT NOT NULL,
+  records INTEGER NOT NULL, duplicates INTEGER NOT NULL,
+  calls INTEGER NOT NULL, throttled INTEGER NOT NULL,
+  started_at INTEGER, ended_at INTEGER, published_at INTEGER,
+  UNIQUE (workspace, resource));
+CREATE TABLE unit (
+  id INTEGER PRIMARY KEY, listing INTEGER NOT NULL, step TEXT NOT NULL,
+  key TEXT NOT NULL, cursor TEXT, state TEXT NOT NULL DEFAULT 'pending',
+  error TEXT NOT NULL DEFAULT '',
+  UNIQUE (listing, step, key));
+CREATE INDEX unit_pending ON unit (listing, id) WHERE state = 'pending';
+CREATE INDEX unit_failed ON unit (listing, id)
+  WHERE state IN ('partial', 'denied', 'unavailable');
+CREATE TABLE record (
+  listing INTEGER NOT NULL, id TEXT NOT NULL, name TEXT, parent TEXT,
+  body BLOB NOT NULL, fetched_at INTEGER NOT NULL,
+  PRIMARY KEY (listing, id)) WITHOUT ROWID;
+"""
+
+
+def now() -> int:
+    """Return the time of day in milliseconds since 1970 (UTC)."""
+    return time.time_ns() // 1_000_000
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """Return a connection that any one thread at a time may use."""
+    return sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+
+
+def open_file(file: Path, plan: Mapping[str, Any]) -> tuple[sqlite3.Connection, bool]:
+    """Open the file of ``plan``, or begin it; return it and whether it was there.
+
+    Raises:
+        StoreError: It belongs to another plan or version, is damaged or not a spool,
+            or the disk refuses. Nothing is changed then.
+    """
+    with explained(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        db = connect(file)
+        try:
+            resumed = _value(db, "SELECT count(*) FROM sqlite_master") > 0
+            if resumed:
+                _check(db, file, plan)
+            db.executescript(SETTINGS)
+            if not resumed:
+                _begin(db, plan)
+        except BaseException:
+            db.close()
+            raise
+        return db, resumed
+
+
+def discard(file: Path) -> None:
+    """Delete a spool that nobody has open, with all that was fetched, if it is there.
+
+    Raises:
+        StoreError: The disk refuses.
+    """
+    with explained(file):
+        # The log last: SQLite ignores a log without a file, but not a file whose log
+        # is missing.
+        for suffix in ("", "-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(file: Path) -> Generator[None]:
+    """Turn what SQLite and the system say into a StoreError of one sentence."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(_sentence(file, error)) from error
+    except OSError as error:
+        raise StoreError(f"{file} cannot be used: {error.strerror or error}") from error
+
+
+def _sentence(file: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return (
+            f"{file} could not be written ({error}): make room on its disk, "
+            "then run the same command again to go on"
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(file, str(error))
+    if code == sqlite3.SQLITE_BUSY:
+        return f"{file} is in use by another program; end it and run this again"
+    return f"{file} cannot be used: {error}"
+
+
+def _damaged(file: Path, how: str) -> str:
+    return (
+        f"{file} is damaged ({how}) and cannot be resumed: "
+        "move it away to keep it, or start over with --fresh"
+    )
+
+
+def _begin(db: sqlite3.Connection, plan: Mapping[str, Any]) -> None:
+    started = now()
+    moment = datetime.fromtimestamp(started / 1000, UTC)
+    about = {
+        "run_id": f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        "started_at": str(started),
+        "plan": _canonical(plan),
+    }
+    # One transaction: a process killed here leaves an empty file, which is begun anew.
+    marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
+    db.executescript(f"BEGIN; {marks} {TABLES}")
+    db.executemany("INSERT INTO run VALUES (?, ?)", about.items())
+    db.execute("COMMIT")
+
+
+def _check(db: sqlite3.Connection, file: Path, plan: Mapping[str, Any]) -> None:
+    if _value(db, "PRAGMA application_id") != APPLICATION_ID:
+        raise StoreError(f"{file} is not a spool of asyncdbx; move it away")
+    if (version := _value(db, "PRAGMA user_version")) != FORMAT:
+        raise StoreError(
+            f"{file} has format {version} and this asyncdbx writes format {FORMAT}: "
+            "finish the run with the version that began it, or start over with --fresh"
+        )
+    # About a second per GB, and the only way to know that nothing is missing.
+    if (health := _value(db, "PRAGMA quick_check(1)")) != "ok":
+        raise StoreError(_damaged(file, health.splitlines()[-1]))
+    begun = _value(db, "SELECT value FROM run WHERE name = 'plan'")
+    if begun != _canonical(plan):
+        differing = _differing(orjson.loads(begun), plan)
+        raise StoreError(
+            f"{file} holds an unfinished run with other {differing}: "
+            "finish it with the arguments it was begun with, or start over with --fresh"
+        )
+
+
+def _canonical(plan: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(plan), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _differing(begun: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    asked: Mapping[str, Any] = orjson.loads(_canonical(plan))
+    names = {name for name in {*begun, *asked} if begun.get(name) != asked.get(name)}
+    return " and ".join(sorted(names)) or "arguments"
+
+
+def _value(db: sqlite3.Connection, query: str) -> Any:
+    return db.execute(query).fetchone()[0]

@@ -1,0 +1,168 @@
+"""What one unit of work asks for, and what follows from its answer. Pure.
+
+A unit is what can be fetched again alone: a chain of pages, a directory, one object. Its
+step says which source of its resource it belongs to and whether it lists or fetches.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from asyncdbx.errors import BadAnswer
+from asyncdbx.fleet import RawRecord
+from asyncdbx.fleet.tree import TREES
+from asyncdbx.inventory.resources import Follow, Record, Resource, Source
+from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.spool import Unit
+
+__all__ = ["Followers", "Found", "Step", "first_units", "followers_of", "is_first", "read"]
+
+# Resource → (the listing that follows from it, the number of its source, how).
+Followers = Mapping[str, Sequence[tuple[str, int, Follow]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Which call of its resource a unit makes.
+
+    Attributes:
+        number: Of the source within its resource.
+        fetch: The whole object of one record, rather than a listing.
+    """
+
+    number: int
+    fetch: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Step":
+        """Return the step that ``str`` wrote."""
+        number, _, word = text.partition(":")
+        return cls(int(number), word == "fetch")
+
+    def __str__(self) -> str:
+        return f"{self.number}:{'fetch' if self.fetch else 'list'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer held.
+
+    Attributes:
+        rows: Records to keep.
+        children: Units that follow.
+    """
+
+    rows: list[Row]
+    children: list[Unit]
+
+
+def followers_of(resources: Iterable[Resource]) -> Followers:
+    """Return, for each resource, the listings among ``resources`` that follow from it."""
+    found: dict[str, list[tuple[str, int, Follow]]] = {}
+    for resource in resources:
+        for number, source in enumerate(resource.sources):
+            for follow in source.follow:
+                found.setdefault(follow.resource, []).append(
+                    (resource.name, number, follow)
+                )
+    return found
+
+
+def first_units(workspace: str, resource: Resource) -> list[Unit]:
+    """Return what a listing begins with; a source that follows begins with nothing."""
+    return [
+        unit(workspace, resource.name, Step(number), source.arguments)
+        for number, source in enumerate(resource.sources)
+        if not source.follow
+    ]
+
+
+def unit(workspace: str, resource: str, step: Step, arguments: Mapping[str, Any]) -> Unit:
+    """Return a unit; equal arguments make equal keys, so that none is done twice."""
+    key = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
+    return Unit(workspace, resource, str(step), key)
+
+
+def is_first(unit: Unit, resource: Resource) -> bool:
+    """Return whether a listing begins with this unit.
+
+    What is not found there is not there at all; anything else was listed a moment ago, so
+    if it is not found it has been deleted since.
+    """
+    return unit in first_units(unit.workspace, resource)
+
+
+def read(
+    done: Unit,
+    resource: Resource,
+    records: Iterable[RawRecord],
+    followers: Followers,
+    fetched_at: int,
+) -> Found:
+    """Return the rows and the units that follow from a unit's records.
+
+    Args:
+        done: The unit that brought them.
+        resource: Its resource.
+        records: Raw and parsed.
+        followers: Of the chosen resources.
+        fetched_at: Milliseconds since 1970.
+
+    Raises:
+        BadAnswer: a record lacks what the next call needs.
+    """
+    step = Step.parse(done.step)
+    source = resource.sources[step.number]
+    arguments = cast("dict[str, Any]", orjson.loads(done.key))
+    found = Found([], [])
+    for raw, record in records:
+        if not isinstance(record, dict):
+            raise BadAnswer(f"a record of {source.endpoint} is no object")
+        known = cast("Record", record)
+        try:
+            if source.fetch and not step.fetch and source.fetch.when(known):
+                whole = source.fetch.arguments(known)
+                found.children.append(
+                    unit(
+                        done.workspace, resource.name, Step(step.number, fetch=True), whole
+                    )
+                )
+                continue
+            found.rows.append(_row(source, raw, known, arguments, fetched_at))
+            found.children.extend(_children(done, source, known, arguments, followers))
+        except KeyError as missing:
+            raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
+    return found
+
+
+def _row(
+    source: Source, raw: bytes, record: Record, arguments: Record, fetched_at: int
+) -> Row:
+    # A record without its id is kept all the same, under a name made of its bytes.
+    identifier = source.id.of(record, arguments) or f"?{_digest(raw)}"
+    name = source.name.of(record, arguments) if source.name else None
+    parent = source.parent.of(record, arguments) if source.parent else None
+    return Row(identifier, name, parent, raw, fetched_at)
+
+
+def _children(
+    done: Unit, source: Source, record: Record, arguments: Record, followers: Followers
+) -> Iterable[Unit]:
+    if source.tree:
+        tree = TREES[source.endpoint]
+        below = tree.below(arguments[tree.argument], record)
+        if below is not None:
+            step = Step.parse(done.step)
+            yield unit(done.workspace, done.resource, step, {tree.argument: below})
+    for name, number, follow in followers.get(done.resource, ()):
+        if follow.source in {"", source.endpoint}:
+            asked = follow.arguments(record)
+            if asked is not None:
+                yield unit(done.workspace, name, Step(number), asked)
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()

@@ -1,0 +1,98 @@
+"""How a listing ended, and what that makes of the run. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from asyncdbx.inventory.spool import Summary
+
+__all__ = ["Ended", "Status", "Verdict", "judge_listing"]
+
+Status = Literal["complete", "partial", "denied", "unavailable"]
+SHOWN = 3  # failures that are spelled out in one listing's error
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One listing at its end; a row of ``_listings``.
+
+    Attributes:
+        workspace: Name of the workspace.
+        resource: Name of the resource.
+        status: Complete; partial (something is missing: ``error`` says what); denied (the
+            credential may not see any of it); unavailable (the service is not enabled).
+        records: How many were fetched.
+        calls: Requests sent.
+        throttled: How many of them were answered with 429.
+        started_at: Milliseconds since 1970; None if nothing was asked.
+        ended_at: Milliseconds since 1970.
+        error: What is missing and why; "" if nothing is.
+    """
+
+    workspace: str
+    resource: str
+    status: Status
+    records: int
+    calls: int
+    throttled: int
+    started_at: int | None
+    ended_at: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run achieved.
+
+    Attributes:
+        run_id: Names the run, in every table.
+        listings: All of them, at their end.
+    """
+
+    run_id: str
+    listings: Sequence[Ended]
+
+    @property
+    def missing(self) -> list[Ended]:
+        """The listings that are not complete."""
+        return [each for each in self.listings if each.status != "complete"]
+
+    @property
+    def exit_code(self) -> int:
+        """0: all of it; 3: something is missing, and is named; 1: nothing succeeded."""
+        if not self.missing:
+            return 0
+        return 3 if len(self.missing) < len(self.listings) else 1
+
+
+def judge_listing(summary: Summary, parents: Iterable[Ended]) -> tuple[Status, str]:
+    """Return how a listing ended, and what is missing.
+
+    A listing that follows from others can only be complete if those are: an ACL that was
+    never asked for is missing too. A parent that is not enabled has nothing to follow.
+
+    Args:
+        summary: Its units, all of them ended.
+        parents: The listings it follows from, ended.
+    """
+    units = summary.units
+    incomplete = [each for each in parents if each.status in {"partial", "denied"}]
+    error = _missing(summary, incomplete)
+    if units["partial"] or incomplete:
+        return "partial", error
+    if units["denied"]:
+        return ("partial" if units["done"] else "denied"), error
+    if units["unavailable"]:
+        return ("complete" if units["done"] else "unavailable"), error
+    return "complete", error
+
+
+def _missing(summary: Summary, parents: Sequence[Ended]) -> str:
+    failed = sum(summary.units[state] for state in ("partial", "denied", "unavailable"))
+    words = [f"{each.key}: {each.error}" for each in summary.failures[:SHOWN]]
+    if failed > len(words):
+        words.append(f"and {failed - len(words)} more")
+    words += [
+        f"{each.resource} is {each.status}, and this follows from it" for each in parents
+    ]
+    return "; ".join(words)

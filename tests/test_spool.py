@@ -1,0 +1,464 @@
+"""The spool: what was flushed survives anything, whole, and comes once."""
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from asyncdbx.errors import StoreError
+from asyncdbx.inventory import spool as spool_module
+from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.spool import Failure, Spool, Unit, discard
+
+PLAN = {"fleet": ["prod"], "resources": ["dbfs", "jobs"]}
+DBFS = ("prod", "dbfs")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the spool lies; its folder does not exist yet."""
+    return tmp_path / "_run" / "spool.sqlite"
+
+
+@pytest.fixture
+def spool(file: Path) -> Iterator[Spool]:
+    """A new spool."""
+    with Spool.open(file, PLAN) as opened:
+        yield opened
+
+
+def directory(number: int, resource: str = "dbfs") -> Unit:
+    return Unit("prod", resource, "0:list", f'{{"path":"/{number}"}}')
+
+
+def record(number: int, body: bytes = b"{}") -> Row:
+    return Row(f"/{number:05}", f"n{number}", None, body, 1_700_000_000_000 + number)
+
+
+def hand_out(spool: Spool, limit: int = 1000) -> list[tuple[int, Unit]]:
+    return spool.pending(*DBFS, limit)
+
+
+def all_rows(spool: Spool, resource: str = "dbfs") -> list[Row]:
+    return [row for batch in spool.rows("prod", resource) for row in batch]
+
+
+def fill(spool: Spool, records: Sequence[Row]) -> None:
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.commit(unit_id, outcome="done", records=records)
+
+
+def test_a_unit_is_handed_out_once(spool: Spool) -> None:
+    """Oldest first, never twice, and a limit is a limit."""
+    spool.add(directory(number) for number in range(5))
+    assert [unit for _, unit in hand_out(spool, 2)] == [directory(0), directory(1)]
+    assert [unit for _, unit in hand_out(spool, 0)] == []
+    assert [unit for _, unit in hand_out(spool)] == [
+        directory(2),
+        directory(3),
+        directory(4),
+    ]
+    assert hand_out(spool) == []
+    assert spool.open_units(*DBFS) == 5
+
+
+def test_a_loop_cannot_happen(spool: Spool) -> None:
+    """A unit that leads back to itself or its parent is known, and is not added."""
+    spool.add([directory(0), directory(0)])
+    ((first, _),) = hand_out(spool)
+    spool.commit(first, outcome="done", children=[directory(0), directory(1)])
+    ((second, unit),) = hand_out(spool)
+    assert unit == directory(1)
+    spool.commit(second, outcome="done", children=[directory(0), directory(1)])
+    assert hand_out(spool) == []
+    assert spool.open_units(*DBFS) == 0
+    assert spool.summary(*DBFS).units["done"] == 2
+
+
+def test_a_page_chain_stays_in_hand_and_resumes_at_its_cursor(file: Path) -> None:
+    """Its records and where it stands are one; opened again, it goes on there."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add([directory(0)])
+        ((unit_id, _),) = hand_out(spool)
+        spool.commit(unit_id, outcome="pending", records=[record(1)], cursor='"p2"')
+        assert hand_out(spool) == []
+        spool.commit(unit_id, outcome="pending", records=[record(2)], cursor='"p3"')
+    with Spool.open(file, PLAN) as spool:
+        ((unit_id, unit),) = hand_out(spool)
+        assert unit.cursor == '"p3"'
+        spool.commit(unit_id, outcome="done", records=[record(3)])
+        assert [row.id for row in all_rows(spool)] == ["/00001", "/00002", "/00003"]
+        assert spool.open_units(*DBFS) == 0
+    with Spool.open(file, PLAN) as spool:
+        assert hand_out(spool) == []
+
+
+def test_only_a_unit_in_hand_can_be_committed(spool: Spool) -> None:
+    """A unit is not finished twice."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.commit(unit_id, outcome="done")
+    with pytest.raises(KeyError):
+        spool.commit(unit_id, outcome="done")
+
+
+def test_children_that_fail_leave_nothing(spool: Spool) -> None:
+    """A commit is all or nothing before it reaches the file, too."""
+
+    def children() -> Iterator[Unit]:
+        yield directory(1)
+        raise LookupError
+
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    with pytest.raises(LookupError):
+        spool.commit(unit_id, outcome="done", records=[record(1)], children=children())
+    summary = spool.summary(*DBFS)
+    assert (summary.records, summary.calls, summary.units["pending"]) == (0, 0, 1)
+
+
+def test_an_id_that_comes_again_is_one_record(spool: Spool) -> None:
+    """Within a commit, between two, and after a flush: the newest stays."""
+    spool.add([directory(0), directory(1), directory(0, "jobs")])
+    (first, _), (second, _) = hand_out(spool)
+    spool.commit(first, outcome="done", records=[record(1), record(1, b'{"v":2}')])
+    spool.flush()
+    spool.commit(second, outcome="done", records=[record(2), record(1, b'{"v":3}')])
+    ((other, _),) = spool.pending("prod", "jobs", 1)
+    spool.commit(other, outcome="done", records=[record(1)])
+    assert all_rows(spool) == [record(1, b'{"v":3}'), record(2)]
+    summary = spool.summary(*DBFS)
+    assert (summary.records, summary.duplicates) == (2, 2)
+    assert spool.summary("prod", "jobs").duplicates == 0
+
+
+def test_records_keep_every_byte(spool: Spool) -> None:
+    """Ids of any characters come back in the order of their bytes, each once."""
+    ids = ["", "a", "a\0b", "'", "%", "Z", "ü", "😀", "9" * 5000]
+    rows = [Row(each, None, each, b'{"\xc3\xbc": 1e400 }', 2**53) for each in ids]
+    fill(spool, rows)
+    assert all_rows(spool) == sorted(rows, key=lambda row: row.id.encode())
+
+
+def test_rows_come_in_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch ends after so many rows or so many bytes; all rows come, in order."""
+    monkeypatch.setattr(spool_module, "BATCH_ROWS", 250)
+    rows = [record(number, b"x" * (number // 500 * 50_000)) for number in range(600)]
+    fill(spool, rows)
+    batches = list(spool.rows(*DBFS))
+    assert [row for batch in batches for row in batch] == rows
+    assert [len(batch) for batch in batches] == [250, 250, 100]
+    monkeypatch.setattr(spool_module, "BATCH_BYTES", 1_000_000)
+    monkeypatch.setattr(spool_module, "BATCH_ROWS", 5_000)
+    assert list(map(len, spool.rows(*DBFS))) == [600]
+    assert list(spool.rows("prod", "unknown")) == []
+
+
+def test_a_listing_sums_up(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts, times and the first failures, buffered commits included."""
+    clock = iter(range(1000, 2000, 100))
+    monkeypatch.setattr(spool_module, "now", lambda: next(clock))
+    spool.add(directory(number) for number in range(4))
+    assert spool.summary(*DBFS).started_at is None
+    one, two, three, four = (unit_id for unit_id, _ in hand_out(spool))
+    spool.commit(one, outcome="done", records=[record(1)], calls=3, throttled=2)
+    spool.commit(two, outcome="denied", error="403", calls=1)
+    spool.commit(three, outcome="partial", error="timed out", calls=5, throttled=1)
+    assert spool.summary(*DBFS).ended_at is None
+    spool.commit(four, outcome="unavailable", error="off")
+    summary = spool.summary(*DBFS)
+    assert summary.units == {
+        "pending": 0,
+        "done": 1,
+        "partial": 1,
+        "denied": 1,
+        "unavailable": 1,
+    }
+    assert (summary.records, summary.calls, summary.throttled) == (1, 10, 3)
+    assert (summary.started_at, summary.ended_at) == (1000, 1400)
+    assert summary.published_at is None
+    assert summary.failures == (
+        Failure("0:list", '{"path":"/1"}', "denied", "403"),
+        Failure("0:list", '{"path":"/2"}', "partial", "timed out"),
+        Failure("0:list", '{"path":"/3"}', "unavailable", "off"),
+    )
+    assert spool.summaries() == [summary]
+
+
+def test_a_listing_that_gets_a_unit_again_is_not_ended(spool: Spool) -> None:
+    """A follower has ended only while nothing more has followed."""
+    spool.add([directory(0), directory(0, "jobs")])
+    ((job, _),) = spool.pending("prod", "jobs", 1)
+    spool.commit(job, outcome="done")
+    assert spool.summary("prod", "jobs").ended_at is not None
+    ((unit_id, _),) = hand_out(spool)
+    spool.commit(unit_id, outcome="done", children=[directory(1, "jobs")])
+    assert spool.summary("prod", "jobs").ended_at is None
+    assert spool.open_units("prod", "jobs") == 1
+
+
+def test_a_run_goes_on_where_it_was(file: Path) -> None:
+    """The same plan, in any order of its keys, is the same run."""
+    with Spool.open(file, PLAN) as spool:
+        assert not spool.resumed
+        spool.add(directory(number) for number in range(3))
+        unit_id = hand_out(spool)[1][0]
+        spool.commit(unit_id, outcome="denied", error="no")
+        spool.mark_published("prod", "jobs")
+        before = spool.summaries()
+        about = (spool.run_id, spool.started_at)
+    with Spool.open(file, dict(reversed(PLAN.items()))) as again:
+        assert again.resumed
+        assert (again.run_id, again.started_at) == about
+        assert again.summaries() == before
+        assert again.summary("prod", "jobs").published_at is not None
+        assert [unit for _, unit in hand_out(again)] == [directory(0), directory(2)]
+        again.add([directory(1), directory(3)])
+        assert [unit for _, unit in hand_out(again)] == [directory(3)]
+
+
+def test_failed_units_can_be_tried_again(file: Path) -> None:
+    """Only they become pending, and their listing is open again."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add(directory(number) for number in range(3))
+        one, two, three = (unit_id for unit_id, _ in hand_out(spool))
+        spool.commit(one, outcome="done", records=[record(1)])
+        spool.commit(two, outcome="partial", error="cut", cursor='"p7"')
+        with pytest.raises(RuntimeError, match="units are in hand"):
+            spool.retry_failed()
+        spool.commit(three, outcome="denied", error="no")
+        spool.mark_published(*DBFS)
+        assert spool.retry_failed() == 2
+        summary = spool.summary(*DBFS)
+        assert (summary.ended_at, summary.published_at) == (None, None)
+        assert (summary.failures, summary.records) == ((), 1)
+        cursors = [unit.cursor for _, unit in hand_out(spool)]
+        assert cursors == ['"p7"', None]
+
+
+@pytest.mark.parametrize(
+    ("plan", "differing"),
+    [
+        ({**PLAN, "fleet": ["dev"]}, "fleet"),
+        ({"fleet": [], "resources": []}, "fleet and resources"),
+        ({**PLAN, "limit": 3}, "limit"),
+    ],
+)
+def test_the_spool_of_another_plan_is_refused(
+    spool: Spool, file: Path, plan: dict[str, object], differing: str
+) -> None:
+    """The sentence says what differs and the two ways out; nothing is lost."""
+    spool.flush()
+    message = f"holds an unfinished run with other {differing}: finish it .* with --fresh"
+    with pytest.raises(StoreError, match=message):
+        Spool.open(file, plan)
+    with Spool.open(file, PLAN) as again:
+        assert again.run_id == spool.run_id
+
+
+def test_what_is_no_spool_of_ours_is_refused(file: Path) -> None:
+    """Damage, another version and other programs' files are told apart, and kept."""
+    Spool.open(file, PLAN).close()
+    whole = file.read_bytes()
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA user_version = 7")
+    with pytest.raises(StoreError, match="has format 7 and this asyncdbx writes format 1"):
+        Spool.open(file, PLAN)
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA application_id = 7")
+    with pytest.raises(StoreError, match="is not a spool of asyncdbx; move it away"):
+        Spool.open(file, PLAN)
+    for damaged in (b"no database at all " * 100, whole[:-8192], whole[:8192] * 3):
+        file.write_bytes(damaged)
+        message = "is damaged .*: move it away to keep it, or start over with --fresh"
+        with pytest.raises(StoreError, match=message):
+            Spool.open(file, PLAN)
+        assert file.read_bytes() == damaged
+
+
+def test_a_place_that_cannot_hold_a_spool_is_a_sentence(file: Path) -> None:
+    """Something in the way of the file or its folder is named."""
+    file.mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"spool\.sqlite cannot be used: unable to open"):
+        Spool.open(file, PLAN)
+    with pytest.raises(StoreError, match=r"spool\.sqlite cannot be used: Is a directory"):
+        discard(file)
+    with pytest.raises(StoreError, match=r"x cannot be used: File exists"):
+        (file.parent / "file").touch()
+        Spool.open(file.parent / "file" / "x", PLAN)
+
+
+def test_discarding_begins_anew(file: Path) -> None:
+    """All of it is gone, and a spool that is not there is no error."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add([directory(0)])
+        first = spool.run_id
+        spool.discard()
+    assert list(file.parent.iterdir()) == []
+    with Spool.open(file, PLAN) as again:
+        assert (again.resumed, hand_out(again)) == (False, [])
+        assert again.run_id != first
+    discard(file)
+    discard(file)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_flush_that_fails_can_be_tried_again(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk loses nothing: what was committed waits in memory."""
+    spool.add([directory(0), directory(1)])
+    (first, _), (second, _) = hand_out(spool)
+    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
+    spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    large = [record(number, b"x" * 10_000) for number in range(3)]
+    spool.commit(first, outcome="done", records=large, children=[directory(2)])
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"full\): make room .* run the same command"):
+            spool.flush()
+    spool._db.execute("PRAGMA max_page_count = 1000000")
+    spool.commit(second, outcome="done", records=[record(7)])
+    summary = spool.summary(*DBFS)
+    assert (summary.records, summary.duplicates, summary.calls) == (4, 0, 2)
+    assert (summary.units["done"], summary.units["pending"]) == (2, 1)
+
+
+def test_a_spool_in_use_elsewhere_is_a_sentence(spool: Spool, file: Path) -> None:
+    """Another program that holds the file is named as the reason."""
+    spool._db.execute("PRAGMA busy_timeout = 0")
+    spool.add([directory(0)])
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="is in use by another program"):
+            spool.flush()
+        db.execute("ROLLBACK")
+    assert len(hand_out(spool)) == 1
+
+
+def test_reading_goes_on_while_others_commit(spool: Spool) -> None:
+    """One thread reads a listing that has ended, the other writes to another."""
+    fill(spool, [record(number) for number in range(20_000)])
+    spool.add(directory(number, "jobs") for number in range(300))
+    found: list[Row] = []
+    thread = threading.Thread(target=lambda: found.extend(all_rows(spool)))
+    thread.start()
+    for unit_id, _ in spool.pending("prod", "jobs", 300):
+        spool.commit(unit_id, outcome="done", records=[record(unit_id)])
+        spool.flush()
+    thread.join()
+    assert found == [record(number) for number in range(20_000)]
+    assert spool.summary("prod", "jobs").records == 300
+
+
+# Each directory has two below it, down to number 2,000, and three records on two pages.
+DIRECTORIES = 2_000
+CRAWL = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import test_spool
+test_spool.crawl(Path(sys.argv[1]))
+"""
+
+
+def crawl(file: Path) -> None:
+    """Visit all directories, and tell after some how many records are surely kept."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add([directory(1)])
+        while units := hand_out(spool, 20):
+            for unit_id, unit in units:
+                visit(spool, unit_id, unit)
+            if units[0][0] % 3 == 0:
+                sys.stdout.write(f"{spool.summary(*DBFS).records}\n")
+                sys.stdout.flush()
+
+
+def visit(spool: Spool, unit_id: int, unit: Unit) -> None:
+    number = int(unit.key[10:-2])
+    if unit.cursor is None:
+        spool.commit(unit_id, outcome="pending", records=pages(number)[0], cursor="2")
+    children = [directory(each) for each in below(number)]
+    spool.commit(unit_id, outcome="done", records=pages(number)[1], children=children)
+
+
+def pages(number: int) -> tuple[list[Row], list[Row]]:
+    return (
+        [record(number)],
+        [record(number + DIRECTORIES), record(number + 2 * DIRECTORIES)],
+    )
+
+
+def below(number: int) -> list[int]:
+    return [each for each in (2 * number, 2 * number + 1) if each < DIRECTORIES]
+
+
+def killed(file: Path, reports: int) -> bool:
+    """Crawl in a process that is killed after so many reports; return if it was.
+
+    What it had reported as kept must be in the file, and nothing half.
+    """
+    kept = 0
+    command = [sys.executable, "-c", CRAWL, str(file), str(Path(__file__).parent)]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(reports):
+            line = process.stdout.readline()
+            if not line:
+                break
+            kept = int(line)
+        process.kill()
+    assert check_whole(file) >= kept
+    return process.returncode != 0
+
+
+def check_whole(file: Path) -> int:
+    """Compare records and units in the file; return how many records there are."""
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        ids = {each for (each,) in db.execute("SELECT id FROM record")}
+        units = {
+            int(key[10:-2]): (state, cursor)
+            for key, state, cursor in db.execute("SELECT key, state, cursor FROM unit")
+        }
+        (counted,) = db.execute("SELECT records FROM listing").fetchone() or (0,)
+    expected = set[str]()
+    for number, (state, cursor) in units.items():
+        first, second = pages(number)
+        expected |= {row.id for row in first if cursor or state == "done"}
+        expected |= {row.id for row in second if state == "done"}
+        assert state == "pending" or units.keys() >= set(below(number))
+    assert ids == expected
+    assert counted == len(ids)
+    return counted
+
+
+def test_a_crawl_killed_again_and_again_ends_complete(file: Path) -> None:
+    """After every kill the file is whole, holds all that was flushed, and goes on."""
+    kills = sum(killed(file, reports) for reports in (1, 2, 3, 4, 5, 6))
+    crawl(file)
+    with Spool.open(file, PLAN) as spool:
+        summary = spool.summary(*DBFS)
+        assert [row.id for row in all_rows(spool)] == sorted(
+            row.id
+            for number in range(1, DIRECTORIES)
+            for page in pages(number)
+            for row in page
+        )
+    assert kills == 6
+    assert (summary.units["done"], summary.units["pending"]) == (DIRECTORIES - 1, 0)
+    assert (summary.records, summary.duplicates) == (3 * (DIRECTORIES - 1), 0)
+
+
+def test_a_spool_killed_while_it_is_begun_is_begun_anew(file: Path) -> None:
+    """A file without tables holds nothing, and nothing stands in the way."""
+    file.parent.mkdir()
+    file.touch()
+    with Spool.open(file, PLAN) as spool:
+        assert not spool.resumed

@@ -1,0 +1,362 @@
+"""Publishing: whole listings into Delta tables, one commit each."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from asyncdbx.errors import StoreError
+from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.store import Store
+from asyncdbx.inventory.verdict import Ended
+
+COLUMNS = Columns({"n": "int64", "id": "str", "userName": "str"})
+NAMES = [
+    "prod",
+    "it's",
+    "a b",
+    "a/b",
+    "a=b",
+    "100%",
+    "a%2Fb",
+    "ü漢😀",
+    "back\\slash",
+    '"q"',
+]
+NAMES += ["..", "*?", "new\nline", "UPPER", "upper", "__HIVE_DEFAULT_PARTITION__", "null"]
+NAMES += ["'; DROP TABLE jobs --", "#1", " lead", "trail ", "7", "2026-11-23", "true"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store in an empty folder."""
+    return Store(Folder.open(tmp_path))
+
+
+def row(number: int, body: str | None = None) -> Row:
+    text = body or f'{{"n": "{number}", "userName": "u{number}"}}'
+    return Row(f"id-{number}", f"name {number}", None, text.encode(), 1_700_000_000_000)
+
+
+def publish(
+    store: Store,
+    workspace: str,
+    batches: Sequence[Sequence[Row]],
+    columns: Columns = COLUMNS,
+    run_id: str = "run",
+) -> None:
+    store.publish("jobs", workspace, columns, batches, run_id=run_id)
+
+
+def ids(store: Store, workspace: str) -> list[str]:
+    return sorted(each["id"] for each in store.read("jobs", ["id"], workspace=workspace))
+
+
+def delta(tmp_path: Path) -> DeltaTable:
+    return DeltaTable(tmp_path / "jobs")
+
+
+def test_a_row_has_what_the_contract_says(store: Store, tmp_path: Path) -> None:
+    """Fixed columns around the typed ones; the body is what the server sent."""
+    publish(store, "prod", [[row(9_007_199_254_740_993)]])
+    (found,) = store.read("jobs")
+    moment = found.pop("fetched_at")
+    assert moment.timestamp() == 1_700_000_000
+    assert str(moment.tzinfo) == "UTC"
+    assert found == {
+        "workspace": "prod",
+        "id": "id-9007199254740993",
+        "name": "name 9007199254740993",
+        "parent": None,
+        "n": 9_007_199_254_740_993,
+        "userName": "u9007199254740993",
+        "body": '{"n": "9007199254740993", "userName": "u9007199254740993"}',
+        "run_id": "run",
+    }
+    assert list(store.read("jobs", ["userName"])) == [{"userName": "u9007199254740993"}]
+    assert delta(tmp_path).metadata().partition_columns == ["workspace"]
+    commit = delta(tmp_path).history(1)[0]
+    assert [commit[key] for key in ("run_id", "workspace", "resource")] == [
+        "run",
+        "prod",
+        "jobs",
+    ]
+
+
+def test_any_name_of_a_workspace_works(store: Store, tmp_path: Path) -> None:
+    """Each keeps its own rows, whatever its name means to SQL or to a file system."""
+    for turn in (1, 2):
+        for number, name in enumerate(NAMES):
+            publish(store, name, [[row(turn), row(10 + number)]])
+    for number, name in enumerate(NAMES):
+        assert ids(store, name) == sorted(["id-2", f"id-{10 + number}"])
+        assert store.count("jobs", name) == 2
+    assert store.count("jobs") == 2 * len(NAMES)
+    assert {each["workspace"] for each in store.read("jobs")} == set(NAMES)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["_asyncdbx.json", "jobs"]
+
+
+def test_a_listing_replaces_the_one_before_it(store: Store, tmp_path: Path) -> None:
+    """One commit each; other workspaces and older versions stay."""
+    publish(store, "prod", [[row(1)], [row(2)]])
+    publish(store, "dev", [[row(3)]])
+    publish(store, "prod", [[row(2), row(4)]])
+    assert ids(store, "prod") == ["id-2", "id-4"]
+    assert ids(store, "dev") == ["id-3"]
+    assert delta(tmp_path).version() == 2
+
+
+def test_an_empty_listing_is_published_too(store: Store) -> None:
+    """Its table exists with its schema; what was there before is gone."""
+    publish(store, "prod", [])
+    assert store.tables() == ["jobs"]
+    assert (store.count("jobs"), list(store.read("jobs"))) == (0, [])
+    publish(store, "prod", [[row(1)]])
+    publish(store, "dev", [[row(1)]])
+    publish(store, "prod", [[]])
+    assert (store.count("jobs", "prod"), store.count("jobs", "dev")) == (0, 1)
+
+
+def test_publishing_again_gives_the_same(store: Store) -> None:
+    """A run killed between publishing and noting it may publish again."""
+    publish(store, "prod", [[row(1), row(2)]])
+    before = list(store.read("jobs"))
+    publish(store, "prod", [[row(1), row(2)]])
+    assert list(store.read("jobs")) == before
+
+
+def test_a_table_grows_columns(store: Store) -> None:
+    """New typed columns are null in older rows; a missing one does no harm."""
+    publish(store, "old", [[row(1)]])
+    more = Columns({"n": "int64", "userName": "str", "size": "float", "on": "bool"})
+    publish(store, "new", [[row(2, '{"n": 5, "size": 1, "on": true}')]], more)
+    publish(store, "older", [[row(3)]])
+    found = {
+        each["workspace"]: (each["n"], each["size"], each["on"])
+        for each in store.read("jobs")
+    }
+    assert found == {
+        "old": (1, None, None),
+        "new": (5, 1.0, True),
+        "older": (3, None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"n": "str"},
+            "has column n of type long, and this asyncdbx writes n of type string",
+        ),
+        ({"username": "str"}, "has column userName of type string, .* writes username"),
+    ],
+)
+def test_a_column_that_changes_its_type_is_refused(
+    store: Store, tmp_path: Path, fields: dict[str, str], message: str
+) -> None:
+    """The sentence names the column, and the table is as it was."""
+    publish(store, "prod", [[row(1)]])
+    with pytest.raises(StoreError, match=message):
+        publish(store, "prod", [[row(2)]], Columns(fields))
+    assert ids(store, "prod") == ["id-1"]
+    assert delta(tmp_path).version() == 0
+
+
+def test_rows_that_break_off_are_not_published(store: Store, tmp_path: Path) -> None:
+    """Half a listing never replaces a whole one, and the error stays itself."""
+
+    def broken() -> Iterator[list[Row]]:
+        yield [row(2)]
+        raise LookupError("the spool is gone")
+
+    publish(store, "prod", [[row(1)]])
+    for workspace in ("prod", "new"):
+        with pytest.raises(LookupError, match="the spool is gone"):
+            store.publish("jobs", workspace, COLUMNS, broken(), run_id="run")
+    with pytest.raises(LookupError):
+        store.publish("pipelines", "prod", COLUMNS, broken(), run_id="run")
+    assert ids(store, "prod") == ["id-1"]
+    assert delta(tmp_path).version() == 0
+    assert store.tables() == ["jobs"]
+
+
+def test_a_body_that_is_no_json_is_not_published(store: Store) -> None:
+    """A damaged record stops its listing with a sentence."""
+    with pytest.raises(StoreError, match=r"^a spooled record is damaged .* with --fresh$"):
+        publish(store, "prod", [[row(1, "{")]])
+    assert store.tables() == []
+
+
+def test_tables_of_others_are_refused(store: Store, tmp_path: Path) -> None:
+    """Neither files nor Delta tables that somebody else made are overwritten."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "notes.txt").touch()
+    with pytest.raises(StoreError, match="jobs is not a table of asyncdbx; move it away"):
+        publish(store, "prod", [[row(1)]])
+    (tmp_path / "jobs" / "notes.txt").unlink()
+    batch = COLUMNS.batch([row(1)], workspace="prod", run_id="run")
+    write_deltalake(tmp_path / "jobs", batch)
+    with pytest.raises(StoreError, match="was not made by asyncdbx; move it away"):
+        publish(store, "prod", [[row(1)]])
+    write_deltalake(tmp_path / "_listings", batch)
+    with pytest.raises(StoreError, match=r"table _listings in .* was not made by asyncdbx"):
+        store.append_listings("run", [ended("jobs")])
+    assert (delta(tmp_path).version(), store.count("_listings")) == (0, 1)
+
+
+def test_a_damaged_table_is_a_sentence(store: Store, tmp_path: Path) -> None:
+    """What deltalake says is put into one line that names the table."""
+    publish(store, "prod", [[row(1)]])
+    log = tmp_path / "jobs" / "_delta_log" / "00000000000000000000.json"
+    log.write_text("nonsense")
+    store = Store(Folder.open(tmp_path))
+    with pytest.raises(
+        StoreError, match=r"table jobs in .* could not be written: "
+    ) as caught:
+        publish(store, "prod", [[row(2)]])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match=r"table jobs in .* cannot be read: "):
+        store.count("jobs")
+    with pytest.raises(StoreError, match=r"table jobs in .* cannot be read: "):
+        list(store.read("jobs"))
+
+
+def test_what_a_kill_leaves_of_a_first_publish_is_no_obstacle(
+    store: Store, tmp_path: Path
+) -> None:
+    """Data files without a commit are ours, and nobody reads them."""
+    orphan = tmp_path / "jobs" / "workspace=prod" / "part-0.parquet"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"half a fi")
+    (tmp_path / "jobs" / "_delta_log").mkdir()
+    publish(store, "prod", [[row(1)]])
+    assert ids(store, "prod") == ["id-1"]
+
+
+PRELUDE = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_store import COLUMNS, Folder, Store, StoreError, publish, row
+store = Store(Folder.open(Path(sys.argv[1])))
+publish(store, "prod", [[row(1)]])
+"""
+
+FULL = """
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    publish(store, "prod", [[row(n, '"%s"' % hash(("x", n))) for n in range(20_000)]])
+except StoreError as error:
+    print(error, end="")
+"""
+
+LARGE = """
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def batches():
+    for number in range(400):
+        body = '{"n": %d, "pad": "%s"}' % (number, "x" * 1000)
+        yield [row(500 * number + each, body) for each in range(500)]
+
+store.publish("jobs", "prod", COLUMNS, batches(), run_id="run")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, end="")
+"""
+
+
+def run(program: str, folder: Path) -> str:
+    """Run a program in a process of its own and return what it printed."""
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", PRELUDE + program, str(folder), here]
+    done = subprocess.run(  # noqa: S603 - our own program
+        command, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_a_file_system_that_refuses_leaves_the_old_listing(
+    store: Store, tmp_path: Path
+) -> None:
+    """A write that fails half-way is one sentence, and readers see what was there."""
+    where = f"table jobs in {tmp_path} could not be written"
+    assert run(FULL, tmp_path) == f"{where}: File too large"
+    assert ids(store, "prod") == ["id-1"]
+
+
+def test_publishing_takes_memory_for_a_piece_only(store: Store, tmp_path: Path) -> None:
+    """200,000 rows of 1 kB, 200 MB in all, pass through, and memory grows by half of it."""
+    grown = int(
+        run(LARGE, tmp_path)
+    )  # kB; 100,000 of them, and no more for 4 times the rows
+    assert store.count("jobs", "prod") == 200_000
+    assert grown < 150_000
+
+
+def test_resources_are_published_side_by_side(store: Store) -> None:
+    """Threads may publish at once; those of one table wait for each other."""
+
+    def publish_one(number: int) -> None:
+        name = f"r{number % 2}"
+        store.publish(name, f"w{number}", COLUMNS, [[row(number)]], run_id="run")
+
+    threads = [threading.Thread(target=publish_one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (store.count("r0"), store.count("r1")) == (4, 4)
+
+
+def ended(resource: str, status: Any = "complete", error: str = "") -> Ended:
+    return Ended("prod", resource, status, 3, 2, 1, 1_700_000_000_123, None, error)
+
+
+def test_a_run_says_how_each_listing_ended(store: Store) -> None:
+    """One row per listing and run, times in UTC."""
+    store.append_listings("run 1", [ended("jobs"), ended("dbfs", "partial", "it's /a")])
+    store.append_listings("run 2", [ended("jobs")])
+    store.append_listings("run 3", [])
+    rows = sorted(store.read("_listings"), key=lambda each: (each["run_id"], each["error"]))
+    assert [(each["run_id"], each["resource"], each["status"]) for each in rows] == [
+        ("run 1", "jobs", "complete"),
+        ("run 1", "dbfs", "partial"),
+        ("run 2", "jobs", "complete"),
+    ]
+    started = rows[1].pop("started_at")
+    assert f"{started:%Y-%m-%d %H:%M:%S.%f %Z}" == "2023-11-14 22:13:20.123000 UTC"
+    assert rows[1] == {
+        "run_id": "run 1",
+        "workspace": "prod",
+        "resource": "dbfs",
+        "status": "partial",
+        "records": 3,
+        "calls": 2,
+        "throttled": 1,
+        "ended_at": None,
+        "error": "it's /a",
+    }
+    assert store.tables() == []
+
+
+def test_a_resumed_run_has_one_row_per_listing_still(store: Store) -> None:
+    """What it said of a listing before gives way to what it says now."""
+    store.append_listings("other", [ended("jobs")])
+    store.append_listings("run", [ended("jobs"), ended("dbfs", "partial")])
+    store.append_listings("run", [ended("dbfs"), ended("users")])
+    found = {
+        (each["run_id"], each["resource"]): (each["status"], each["started_at"].microsecond)
+        for each in store.read("_listings")
+    }
+    assert found == {
+        ("other", "jobs"): ("complete", 123_000),
+        ("run", "jobs"): ("complete", 123_000),
+        ("run", "dbfs"): ("complete", 123_000),
+        ("run", "users"): ("complete", 123_000),
+    }
+    assert store.count("_listings") == 4
