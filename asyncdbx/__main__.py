@@ -1,0 +1,5 @@
+"""``python -m asyncdbx``."""
+
+from asyncdbx.cli import main
+
+main()

@@ -1,0 +1,195 @@
+"""``asyncdbx inventory``: the whole fleet into Delta tables."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import click
+
+from asyncdbx.cli.app import complain
+from asyncdbx.cli.escape import visible
+from asyncdbx.cli.loop import run_async
+from asyncdbx.cli.options import Selection, examples, selection_options
+from asyncdbx.cli.output import Column, Format, Output, Sheet
+from asyncdbx.cli.progress import LogFormat, log_line, watching
+from asyncdbx.errors import UsageError
+from asyncdbx.inventory.resources import Resource, choose
+from asyncdbx.inventory.run import Order, take_inventory
+from asyncdbx.inventory.verdict import Ended, Verdict
+
+
+def _column(name: str) -> Column[Ended]:
+    return Column(name, lambda ended: getattr(ended, name))
+
+
+LISTINGS: Sheet[Ended] = Sheet(
+    json=lambda ended: json.dumps(dataclasses.asdict(ended), ensure_ascii=False).encode(),
+    table=(
+        Column("workspace", lambda ended: ended.workspace),
+        Column("resource", lambda ended: ended.resource),
+        Column("status", lambda ended: ended.status),
+        Column("records", lambda ended: ended.records, right=True),
+        Column("calls", lambda ended: ended.calls, right=True),
+        Column("429", lambda ended: ended.throttled, right=True),
+        Column("error", lambda ended: ended.error),
+    ),
+    csv=tuple(_column(field.name) for field in dataclasses.fields(Ended)),
+)
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@click.command(
+    name="inventory",
+    epilog=examples(
+        (
+            "Everything of two workspaces",
+            "asyncdbx inventory -p prod -p dev --to ./inventory",
+        ),
+        (
+            "Clusters and jobs of every profile",
+            "asyncdbx inventory clusters jobs --all-profiles --to ./inventory",
+        ),
+        (
+            "All but the slow parts, for at most two hours",
+            "asyncdbx inventory --except permissions,dbfs --deadline 2h --to ./inventory",
+        ),
+        (
+            "From cron: plain lines as JSON on stderr, how each listing ended on stdout",
+            "asyncdbx inventory --all-profiles --to ./inventory --log-format json -o jsonl",
+        ),
+    ),
+)
+@selection_options
+@click.argument("resources", nargs=-1, metavar="[RESOURCE]...")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the tables; made if it does not exist.",
+)
+@click.option("--only", multiple=True, metavar="NAMES", help="Resources, comma between.")
+@click.option(
+    "--except", "without", multiple=True, metavar="NAMES", help="Resources to leave out."
+)
+@click.option(
+    "--deadline",
+    metavar="TIME",
+    help="Stop after 90s, 30m or 2h, to be resumed; exit code 5.",
+)
+@click.option("--fresh", is_flag=True, help="Forget what an interrupted run left.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["jsonl", "json", "table", "csv"]),
+    help="Print how each listing ended to stdout; nothing if not given.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Of what is said on stderr.",
+)
+def command(  # noqa: PLR0913, PLR0917 - one for each option
+    selection: Selection,
+    resources: tuple[str, ...],
+    folder: Path,
+    only: tuple[str, ...],
+    without: tuple[str, ...],
+    deadline: str | None,
+    fresh: bool,  # noqa: FBT001 - click passes it by name
+    output: Format | None,
+    log_format: LogFormat,
+) -> int:
+    """Take the whole fleet into Delta tables, one for each RESOURCE.
+
+    Without RESOURCE everything is listed, permissions of every object and the trees of
+    DBFS and of the workspace too. A listing that is not complete never replaces the last
+    complete one. The run that was interrupted goes on where it was when the same command
+    is given again.
+    """
+    order = Order(
+        folder,
+        choose((*resources, *_names(only)), _names(without)),
+        None if deadline is None else seconds(deadline),
+        fresh,
+    )
+    return run(selection, order, output, log_format)
+
+
+def run(
+    selection: Selection, order: Order, output: Format | None, log_format: LogFormat
+) -> int:
+    """Take an inventory, show it, and return its exit code."""
+    fleet = selection.fleet()
+    scopes = {each.config.scope for each in fleet}
+    asked = {each.scope for each in order.resources}
+    if not scopes & asked:
+        raise UsageError(_nothing_to_do(order.resources, scopes))
+    verdict = run_async(
+        take_inventory(fleet, order, lambda crawl: watching(crawl, log_format))
+    )
+    if output is not None:
+        with Output(output).printer(LISTINGS) as printer:
+            printer.write(verdict.listings)
+    if log_format == "json":
+        _log(verdict)
+    else:
+        _summarise(verdict, order.folder)
+    return verdict.exit_code
+
+
+def _nothing_to_do(resources: Iterable[Resource], scopes: AbstractSet[str]) -> str:
+    names = ", ".join(each.name for each in resources)
+    other = "account" if scopes == {"workspace"} else "workspace"
+    return f"{names}: only an {other} has that, and no {other} is among the profiles"
+
+
+def _log(verdict: Verdict) -> None:
+    for ended in verdict.listings:
+        click.echo(log_line("listing", dataclasses.asdict(ended)), err=True)
+    facts = {"run_id": verdict.run_id, "exit_code": verdict.exit_code}
+    click.echo(log_line("end", facts), err=True)
+
+
+def _summarise(verdict: Verdict, folder: Path) -> None:
+    by_workspace: dict[str, list[Ended]] = {}
+    for ended in verdict.listings:
+        by_workspace.setdefault(ended.workspace, []).append(ended)
+    width = max(map(len, by_workspace), default=0)
+    for name, listings in by_workspace.items():
+        complete = sum(each.status == "complete" for each in listings)
+        click.echo(
+            f"{visible(name):{width}}  {complete} of {len(listings)} listings complete,"
+            f" {sum(each.records for each in listings):,} records,"
+            f" {sum(each.calls for each in listings):,} calls,"
+            f" {sum(each.throttled for each in listings):,} of them throttled",
+            err=True,
+        )
+    for ended in verdict.missing:
+        complain(f"{ended.workspace} {ended.resource}: {ended.status}: {ended.error}")
+    click.echo(
+        f"Tables: {visible(str(folder.absolute()))}  (run {verdict.run_id})", err=True
+    )
+
+
+def _names(options: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in ``--only a,b --only c``."""
+    return tuple(name.strip() for option in options for name in option.split(",") if name)
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of ``90s``, ``30m``, ``2h``, ``1d`` or ``45``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise UsageError(f"--deadline {text!r} is no time; write 90s, 30m or 2h")
+    return float(found[1]) * UNITS[found[2] or "s"]

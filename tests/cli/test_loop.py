@@ -1,0 +1,50 @@
+"""How a command's coroutine is run."""
+
+import asyncio
+import sys
+
+import pytest
+
+from asyncdbx.cli.loop import run_async
+from asyncdbx.cli.records import _sentence
+from asyncdbx.errors import BadAnswer, UsageError
+from asyncdbx.inventory.stream import Missing
+
+
+async def _loop_name() -> str:
+    return type(asyncio.get_running_loop()).__module__
+
+
+async def _fail_in_groups() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_fail_in_group())
+
+
+async def _fail_in_group() -> None:
+    async with asyncio.TaskGroup():
+        raise UsageError("what")
+
+
+def test_a_coroutine_runs_on_uvloop() -> None:
+    """It is there, wherever tests run."""
+    assert run_async(_loop_name()).startswith("uvloop")
+
+
+def test_a_coroutine_runs_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+
+    assert run_async(_loop_name()).startswith("asyncio")
+
+
+def test_of_a_group_the_first_error_is_raised() -> None:
+    """People get one sentence, not a tree."""
+    with pytest.raises(UsageError, match="what"):
+        run_async(_fail_in_groups())
+
+
+def test_an_error_in_what_a_call_brought_says_where() -> None:
+    """The call itself went well, so nobody has signed it."""
+    missing = Missing("prod", "secrets", {"scope": "a"}, BadAnswer("no object"))
+
+    assert _sentence(missing) == "secrets on prod: no object (scope a)"
