@@ -6,8 +6,9 @@ protocol: ``ready`` is None while there is nothing valid to send, and ``headers`
 
 from base64 import b64encode
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Protocol
+
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from asyncdbx.config import Secret, WorkspaceConfig
 from asyncdbx.errors import ConfigError
@@ -45,7 +46,8 @@ class StaticCredential:
     __slots__ = ("ready", "secrets")
 
     def __init__(self, headers: Mapping[str, str], secrets: tuple[Secret, ...]) -> None:
-        self.ready: Mapping[str, str] = MappingProxyType(dict(headers))
+        # Of this type aiohttp makes no copy for each request.
+        self.ready: Mapping[str, str] = CIMultiDictProxy(CIMultiDict(headers))
         self.secrets: tuple[Secret, ...] = secrets
 
     async def headers(self) -> Mapping[str, str]:

@@ -1,21 +1,30 @@
 """One lane: when the next call of one limit group of one workspace may leave.
 
-Three things hold a call back, and they are three different limits of the server: the
-*bucket* (calls per second), the *gate* (calls in flight at once) and a *pause* (a 429 was
-the answer to an earlier call). Waiting calls live in the engine; a lane knows only numbers.
+Three things hold a call back, and they are three different limits of the server: the rate
+(calls per second), the *gate* (calls in flight at once) and a *pause* (a 429 was the answer
+to an earlier call). Waiting calls live in the engine; a lane knows only numbers.
+
+The rate is kept twice. The *bucket* paces: it says when the next call is due. The
+*window* remembers when calls really left: a call that left late, because the loop was busy
+between its token and its departure, has moved closer to those after it, and only a record
+of departures knows that.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiolimiter import AsyncLimiter
 
 __all__ = ["Lane", "LaneStats"]
 
-# A sliding one-second window counts what arrives, and the network shifts arrivals by some
-# milliseconds: 2 % below the limit is 20 ms of room in each second, half of it for the
-# slack below (measured: 0 % 429).
+# The pace: 2 % below the limit, so that a window that is kept never has to slow it down.
 HEADROOM = 0.98
+
+# A server counts what arrives, and the network shifts arrivals by some milliseconds: its
+# second is kept as one that is longer by this.
+GUARD = 0.015  # seconds
 
 # Timers fire late (a millisecond of epoll's clock, and what the loop is busy with). Calls
 # that are late by less than this may catch up, or lateness would eat 5-10 % of a fast lane.
@@ -24,9 +33,6 @@ SLACK = 0.010  # seconds
 # Without Retry-After: 0.25 s, then twice as long for each 429 that is fresh.
 FIRST_PAUSE = 0.25  # seconds
 LONGEST_PAUSE = 30.0  # seconds
-
-# A sleep of "until - now" can end a sliver before "until"; waiting for it again would spin.
-ROUNDING = 1e-6  # seconds
 
 
 def bucket_for(per_second: float) -> AsyncLimiter:
@@ -39,6 +45,32 @@ def bucket_for(per_second: float) -> AsyncLimiter:
     rate = per_second * HEADROOM
     capacity = 1 + SLACK * rate
     return AsyncLimiter(capacity, capacity / rate)
+
+
+@dataclass(slots=True)
+class Window:
+    """At most so many departures in any stretch of time; the server's window, mirrored.
+
+    Attributes:
+        seconds: Length of the stretch.
+        departures: When the last calls left, at most as many as the stretch may hold.
+    """
+
+    seconds: float
+    departures: deque[float]
+
+    @classmethod
+    def of(cls, per_second: float) -> "Window":
+        """Return the window of a rate: about a second, holding a whole number of calls."""
+        calls = max(1, int(per_second))
+        return cls(calls / per_second + GUARD, deque(maxlen=calls))
+
+    def open_at(self) -> float:
+        """Return the loop time from which a call may leave."""
+        departures = self.departures
+        if len(departures) < (departures.maxlen or 0):
+            return 0.0
+        return departures[0] + self.seconds
 
 
 @dataclass(slots=True)
@@ -83,6 +115,7 @@ class Lane:
     paused_until: float = 0.0
     stats: LaneStats = field(default_factory=LaneStats)
     _bucket: AsyncLimiter | None = None
+    _window: Window | None = None
     _pauses: int = 0
     _paused_at: float = 0.0
     _place_free: asyncio.Future[None] | None = None
@@ -90,48 +123,62 @@ class Lane:
     def __post_init__(self) -> None:
         if self.per_second is not None:
             self._bucket = bucket_for(self.per_second)
+            self._window = Window.of(self.per_second)
 
     def is_open(self, now: float) -> bool:
         """Return whether a call may leave at once, with nothing to wait for."""
-        return self._bucket is None and self.may_leave(now)
+        return (
+            self._bucket is None
+            and self.in_flight < self.in_flight_limit
+            and now >= self.paused_until
+        )
 
     def may_leave(self, now: float) -> bool:
-        """Return whether neither a pause nor the gate holds back a call with a token."""
-        return not self._is_paused(now) and self.in_flight < self.in_flight_limit
+        """Return whether nothing but a token is missing for a call to leave."""
+        if self.in_flight >= self.in_flight_limit or now < self.paused_until:
+            return False
+        return self._window is None or now >= self._window.open_at()
 
-    def _is_paused(self, now: float) -> bool:
-        return self.paused_until - now > ROUNDING
+    def _open_at(self) -> float:
+        """Return the loop time at which neither a pause nor the window is in the way."""
+        if self._window is None:
+            return self.paused_until
+        return max(self.paused_until, self._window.open_at())
 
-    async def wait_turn(self) -> None:
+    async def wait_turn(self, clock: Callable[[], float]) -> None:
         """Wait until a call may leave, and take its token. One waiter at a time.
 
         A pause or a full gate can come while the token is awaited, so they are looked at
         again. A token held meanwhile is stale: the bucket has drained behind it, and two
         calls would leave at once. So another one is taken for it.
+
+        Args:
+            clock: Gives the loop time, in seconds.
         """
-        await self._wait_open()
+        await self._wait_open(clock)
         if self._bucket is not None:
             await self._bucket.acquire()
-            while await self._wait_open():
+            while await self._wait_open(clock):
                 await self._bucket.acquire()
 
-    async def _wait_open(self) -> bool:
+    async def _wait_open(self, clock: Callable[[], float]) -> bool:
         """Wait for the end of the pause and a place in the gate; return if it took time."""
-        loop = asyncio.get_running_loop()
         waited = False
-        while not self.may_leave(now := loop.time()):
+        while not self.may_leave(now := clock()):
             waited = True
-            if self._is_paused(now):
-                await asyncio.sleep(self.paused_until - now)
+            if (seconds := self._open_at() - now) > 0:
+                await asyncio.sleep(seconds)
             else:
-                self._place_free = loop.create_future()
+                self._place_free = asyncio.get_running_loop().create_future()
                 await self._place_free
         return waited
 
-    def enter(self) -> None:
+    def enter(self, now: float) -> None:
         """Count a call that leaves now."""
         self.in_flight += 1
         self.stats.sent += 1
+        if self._window is not None:
+            self._window.departures.append(now)
 
     def leave(self) -> None:
         """Count a call that came back, whatever became of it."""

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from asyncdbx.errors import UsageError
 
-
 # Of most ids and names nothing has to be encoded; quote() takes 2 µs to see that.
 PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 
@@ -20,7 +19,7 @@ def query_text(pairs: Iterable[tuple[str, str]]) -> str:
         UsageError: A value holds half of a surrogate pair.
     """
     try:
-        return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+        return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is no valid text") from None
 

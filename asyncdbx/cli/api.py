@@ -20,7 +20,6 @@ from asyncdbx.cli.json_text import envelope, indented
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import is_terminal, write, write_json, write_text
-from asyncdbx.engine import Ticket
 from asyncdbx.errors import CallError, UsageError
 from asyncdbx.fleet import Fleet, Workspace
 from asyncdbx.fleet.pages import page_of, page_ticket, whole

@@ -1,13 +1,18 @@
 """``asyncdbx demo``: start a simulated fleet, inventory it, say what to try next."""
 
+import json
 import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import click
 
 from asyncdbx.cli.inventory import run
-from asyncdbx.cli.local_fleet import local_fleet
+from asyncdbx.cli.local_fleet import SCALE, WORKSPACES, local_fleet
 from asyncdbx.cli.options import Selection, examples
+from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.run import Order
@@ -32,8 +37,12 @@ SHOWN = ("clusters", "jobs", "dbfs", "workspace_objects", "permissions", "users"
     metavar="DIR",
     help="Folder of the tables.",
 )
-@click.option("--workspaces", default=5, show_default=True, metavar="N", help="How many.")
-@click.option("--scale", default=1.0, show_default=True, help="Size of each workspace.")
+@click.option(
+    "--workspaces", type=WORKSPACES, default=5, show_default=True, help="How many."
+)
+@click.option(
+    "--scale", type=SCALE, default=1.0, show_default=True, help="Size of each workspace."
+)
 def command(folder: Path, workspaces: int, scale: float) -> int:
     """Take an inventory of a simulated fleet, to see what asyncdbx does.
 
@@ -42,7 +51,7 @@ def command(folder: Path, workspaces: int, scale: float) -> int:
     Needs no Databricks workspace and no network.
     """
     order = Order(folder, choose(), fresh=True)
-    Folder.open(folder)  # a folder that cannot be used is said before anything starts
+    _claim(folder)  # a folder that cannot be used is said before anything starts
     click.echo(
         f"Starting {workspaces} simulated workspaces and an account on 127.0.0.1,"
         " with the published rate limits ...",
@@ -56,6 +65,29 @@ def command(folder: Path, workspaces: int, scale: float) -> int:
     return code
 
 
+def _claim(folder: Path) -> None:
+    """Make sure that the folder is a demo's: simulated records must not replace real ones.
+
+    Raises:
+        StoreError: it is not ours, or holds an inventory of somebody's own workspaces.
+    """
+    known = _is_inventory(folder)
+    mark = Folder.open(folder).path / "_demo"
+    if known and not mark.exists():
+        raise StoreError(
+            f"{folder} holds an inventory that is no demo's; choose an empty or new folder"
+        )
+    mark.touch()
+
+
+def _is_inventory(folder: Path) -> bool:
+    try:
+        Folder.open(folder, create=False)
+    except StoreError:
+        return False
+    return True
+
+
 def _show(folder: Path) -> None:
     store = Store(Folder.open(folder, create=False))
     counts = {name: store.count(name) for name in store.tables()}
@@ -63,15 +95,30 @@ def _show(folder: Path) -> None:
     click.echo(
         f"\n{len(counts)} tables, {sum(counts.values()):,} rows: {shown} and more.\n"
     )
-    click.echo(NEXT.replace("FOLDER", str(folder)), nl=False)
+    click.echo(_next(folder), nl=False)
 
 
+def _next(folder: Path) -> str:
+    """Return what to try next, as it can be pasted into the shell it was called from."""
+    # Those of a virtual environment, which need not be active.
+    python = Path(sys.executable)
+    program = "asyncdbx" if shutil.which("asyncdbx") else str(python.with_name("asyncdbx"))
+    query = QUERY.replace("TABLE", json.dumps(str(folder / "clusters")))
+    return (
+        NEXT.replace("asyncdbx ", f"{shlex.quote(program)} ")
+        .replace("PYTHON", shlex.quote(str(python)))
+        .replace("QUERY", shlex.quote(query))
+    )
+
+
+QUERY = """\
+from deltalake import *; print(QueryBuilder()
+         .register("clusters", DeltaTable(TABLE)).execute(
+         "select workspace, state, count(*) from clusters group by 1, 2").read_all())"""
 NEXT = """\
 Try next:
   1. Look into a table; Spark, DuckDB and Polars read it as well:
-       python3 -c "from deltalake import *; print(QueryBuilder()\\
-         .register('clusters', DeltaTable('FOLDER/clusters')).execute(\\
-         'select workspace, state, count(*) from clusters group by 1, 2').read_all())"
+       PYTHON -c QUERY
   2. Keep a fleet running, and use its profiles in another terminal:
        asyncdbx simulate --config ./simulated.cfg
        export DATABRICKS_CONFIG_FILE=./simulated.cfg

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from asyncdbx.cli.app import complain
+from asyncdbx.cli.app import INTERRUPTED, complain, exit_code
 from asyncdbx.cli.escape import visible
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import Column, Format, Output, Sheet
 from asyncdbx.cli.progress import LogFormat, log_line, watching
-from asyncdbx.errors import UsageError
+from asyncdbx.errors import AsyncdbxError, UsageError
 from asyncdbx.inventory.resources import Resource, choose
 from asyncdbx.inventory.run import Order, take_inventory
 from asyncdbx.inventory.verdict import Ended, Verdict
@@ -113,24 +113,43 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     complete one. The run that was interrupted goes on where it was when the same command
     is given again.
     """
-    order = Order(
-        folder,
-        choose((*resources, *_names(only)), _names(without)),
-        None if deadline is None else seconds(deadline),
-        fresh,
-    )
-    return run(selection, order, output, log_format)
+    named = (*resources, *_names(only))
+    try:
+        order = Order(
+            folder,
+            choose(named, _names(without)),
+            None if deadline is None else seconds(deadline),
+            fresh,
+        )
+        return run(selection, order, output, log_format, named=bool(named))
+    except (AsyncdbxError, KeyboardInterrupt) as error:
+        if log_format == "text":
+            raise
+        return _log_error(error)
 
 
 def run(
-    selection: Selection, order: Order, output: Format | None, log_format: LogFormat
+    selection: Selection,
+    order: Order,
+    output: Format | None,
+    log_format: LogFormat,
+    *,
+    named: bool = False,
 ) -> int:
-    """Take an inventory, show it, and return its exit code."""
+    """Take an inventory, show it, and return its exit code.
+
+    Args:
+        selection: The workspaces.
+        order: What is to be taken, and where to.
+        output: How each listing's end is printed, if it is.
+        log_format: Of what is said on stderr.
+        named: The resources were asked for by name, so each must be somebody's.
+    """
     fleet = selection.fleet()
     scopes = {each.config.scope for each in fleet}
-    asked = {each.scope for each in order.resources}
-    if not scopes & asked:
-        raise UsageError(_nothing_to_do(order.resources, scopes))
+    nobodys = [each for each in order.resources if each.scope not in scopes]
+    if nobodys and (named or len(nobodys) == len(order.resources)):
+        raise UsageError(_nothing_to_do(nobodys, scopes))
     verdict = run_async(
         take_inventory(fleet, order, lambda crawl: watching(crawl, log_format))
     )
@@ -146,8 +165,20 @@ def run(
 
 def _nothing_to_do(resources: Iterable[Resource], scopes: AbstractSet[str]) -> str:
     names = ", ".join(each.name for each in resources)
-    other = "account" if scopes == {"workspace"} else "workspace"
-    return f"{names}: only an {other} has that, and no {other} is among the profiles"
+    other, of_one = ("workspace", "a workspace")
+    if scopes == {"workspace"}:
+        other, of_one = ("account", "an account")
+    return f"{names}: only {of_one} has that, and no {other} is among the profiles"
+
+
+def _log_error(error: AsyncdbxError | KeyboardInterrupt) -> int:
+    """Say what ended a run early as a line of JSON, and return its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        words, code = "interrupted", INTERRUPTED
+    else:
+        words, code = str(error), exit_code(error)
+    click.echo(log_line("error", {"error": words, "exit_code": code}), err=True)
+    return code
 
 
 def _log(verdict: Verdict) -> None:
@@ -180,7 +211,8 @@ def _summarise(verdict: Verdict, folder: Path) -> None:
 
 def _names(options: Iterable[str]) -> tuple[str, ...]:
     """Return the names in ``--only a,b --only c``."""
-    return tuple(name.strip() for option in options for name in option.split(",") if name)
+    names = (name.strip() for option in options for name in option.split(","))
+    return tuple(name for name in names if name)
 
 
 def seconds(text: str) -> float:

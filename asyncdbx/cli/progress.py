@@ -188,7 +188,7 @@ def _workspaces_table(workspaces: Iterable[WorkspaceProgress]) -> Table:
         table.add_column(title, justify="right")
     for each in workspaces:
         table.add_row(
-            visible(each.workspace),
+            Text(visible(each.workspace)),
             ProgressBar(total=each.listings, completed=each.ended, width=24),
             f"{each.ended}/{each.listings}",
             f"{each.records:,}",
@@ -208,7 +208,7 @@ def _busiest_table(progress: Progress) -> Table:
     for listing, left in progress.busiest():
         limit = listing.limit.per_second
         table.add_row(
-            visible(f"{listing.workspace.name} {listing.resource.name}"),
+            Text(visible(f"{listing.workspace.name} {listing.resource.name}")),
             f"{listing.records:,}",
             f"{left:,}",
             "none" if limit is None else f"{limit:g}",

@@ -1,14 +1,16 @@
 """``asyncdbx simulate``: keep a simulated fleet running."""
 
-import signal
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import cast
 
 import click
 
+from asyncdbx.cli.local_fleet import SCALE, WORKSPACES, simulator
 from asyncdbx.cli.options import examples
+from asyncdbx.errors import UsageError
+
+OURS = b"; simulator control: "  # how the profile file of a simulated fleet begins
 
 
 @click.command(
@@ -29,9 +31,11 @@ from asyncdbx.cli.options import examples
         ("One whose dev dies after 200 requests", "asyncdbx simulate --stop-after dev=200"),
     ),
 )
-@click.option("--workspaces", default=5, show_default=True, metavar="N", help="How many.")
 @click.option(
-    "--scale", default=1.0, show_default=True, help="Size of each, 1 = the demo's."
+    "--workspaces", type=WORKSPACES, default=5, show_default=True, help="How many."
+)
+@click.option(
+    "--scale", type=SCALE, default=1.0, show_default=True, help="Size; 1 is the demo's."
 )
 @click.option("--seed", default=7, show_default=True, help="Same seed, same fleet.")
 @click.option("--no-limits", is_flag=True, help="Enforce no rate limits.")
@@ -50,7 +54,11 @@ from asyncdbx.cli.options import examples
     help="What a 429 says of when to come back.",
 )
 @click.option(
-    "--latency", default=0.0, show_default=True, help="Seconds an answer takes, on average."
+    "--latency",
+    type=click.FloatRange(0, 60),
+    default=0.0,
+    show_default=True,
+    help="Seconds an answer takes, on average.",
 )
 @click.option(
     "--stop-after",
@@ -71,16 +79,37 @@ def command(**options: object) -> int:
     call that an inventory makes, from state that the seed decides. Prints a ready
     .databrickscfg.
     """
-    arguments = [sys.executable, "-m", "asyncdbx.simulator"]
+    _check(cast("Path | None", options["config"]))
+    arguments: list[str] = []
     for name, value in options.items():
         arguments += _argument("config-out" if name == "config" else name, value)
-    with subprocess.Popen(arguments) as process:  # noqa: S603 - our own module
+    with simulator(arguments) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
             return 0
+
+
+def _check(config: Path | None) -> None:
+    """Refuse to write where somebody's own profiles may lie.
+
+    Raises:
+        UsageError: the file is not an earlier fleet's, or cannot be written.
+    """
+    if config is None:
+        return
+    try:
+        begin = config.read_bytes()[: len(OURS)]
+    except FileNotFoundError:
+        if not os.access(config.absolute().parent, os.W_OK | os.X_OK):
+            raise UsageError(f"{config} cannot be written") from None
+        return
+    except OSError as error:
+        raise UsageError(f"{config} cannot be used: {error.strerror}") from None
+    if begin != OURS:
+        raise UsageError(
+            f"{config} is there already, and not from asyncdbx simulate; name another file"
+        )
 
 
 def _argument(name: str, value: object) -> list[str]:

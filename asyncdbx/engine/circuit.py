@@ -22,21 +22,17 @@ class Circuit:
             gateway that restarts takes some seconds; a dead host should not take minutes.
         failures: Calls without an answer, in a row, that it takes besides.
         probe_every: Seconds after which one call may look whether the host is back.
+        reason: Why it is open; "" while it is closed.
     """
 
     patience: float = 15.0
     failures: int = 5
     probe_every: float = 30.0
+    reason: str = ""
     _failed: int = 0
     _since: float = 0.0
     _refused: int = 0
-    _open: str = ""
     _probe_at: float = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether calls only fail, so that ``blocked`` must be asked."""
-        return bool(self._open)
 
     def blocked(self, now: float) -> WorkspaceDown | None:
         """Return the error for a call that need not be sent, or None if it may be.
@@ -44,18 +40,18 @@ class Circuit:
         Args:
             now: Loop time, seconds.
         """
-        if not self._open:
+        if not self.reason:
             return None
         if now >= self._probe_at and not self._refused:
             self._probe_at = now + self.probe_every
             return None
-        return WorkspaceDown(self._open)
+        return WorkspaceDown(self.reason)
 
     def answered(self) -> None:
         """Note an answer, whatever it says: the host is alive, the credential is known."""
         self._failed = 0
         self._refused = 0
-        self._open = ""
+        self.reason = ""
 
     def failed(self, error: CallError, now: float) -> None:
         """Note a call that got no answer, or a 401.
@@ -68,7 +64,7 @@ class Circuit:
             self._failed = 0  # the host answers
             self._refused += 1
             if self._refused >= REFUSALS:
-                self._open = (
+                self.reason = (
                     f"not asked any more, the credential is refused: {error.message}"
                 )
             return
@@ -79,5 +75,5 @@ class Circuit:
         self._failed += 1
         long_enough = now - self._since >= self.patience and self._failed >= self.failures
         if error.permanent or long_enough:
-            self._open = f"not asked any more, the host is down: {error.message}"
+            self.reason = f"not asked any more, the host is down: {error.message}"
             self._probe_at = now + self.probe_every

@@ -6,14 +6,16 @@ judgement. Then it is finished, or back at the head of its queue, or waits for a
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Self
 
 from asyncdbx.engine.judgement import judge
 from asyncdbx.engine.retry import RetryPolicy
 from asyncdbx.engine.ring import Ring
-from asyncdbx.engine.tickets import LaneQueue, Ticket
+from asyncdbx.engine.tickets import LaneQueue, Reader, Ticket
 from asyncdbx.errors import (
     BadAnswer,
     CallError,
@@ -24,7 +26,7 @@ from asyncdbx.errors import (
 )
 from asyncdbx.json_stream import JsonStreamError, Truncated
 from asyncdbx.limiter import Lane
-from asyncdbx.transport import Request, Transport
+from asyncdbx.transport import Answer, Request, Transport
 
 __all__ = ["Engine"]
 
@@ -62,8 +64,10 @@ class Engine:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._resting: dict[Ticket, asyncio.TimerHandle] = {}
         self._closed = False
+        self._clock: Callable[[], float] = time.monotonic
 
     async def __aenter__(self) -> Self:
+        self._clock = clock_of(asyncio.get_running_loop())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -127,15 +131,17 @@ class Engine:
             msg = "the engine is closed"
             raise RuntimeError(msg)
         loop = asyncio.get_running_loop()
-        ticket.asked_at = loop.time()
+        ticket.asked_at = self._clock()
         circuit = ticket.site.circuit
-        if circuit.is_open:
+        if circuit.reason:
             if down := circuit.blocked(ticket.asked_at):
                 loop.call_soon(self._finish, ticket, None, down)
                 return
             ticket.probe = True
-        ticket.queue.waiting.append(ticket)
-        self._offer(ticket.queue, ticket.asked_at)
+        queue = ticket.queue
+        queue.waiting.append(ticket)
+        if not queue.ready and queue.pump is None:
+            self._offer(queue, ticket.asked_at)
 
     def cancel(self, ticket: Ticket) -> None:
         """Forget a call: not sent if it waits, its request ended if it is in flight."""
@@ -161,7 +167,7 @@ class Engine:
     async def _pump(self, queue: LaneQueue) -> None:
         loop = asyncio.get_running_loop()
         while queue.waiting:
-            await queue.lane.wait_turn()
+            await queue.lane.wait_turn(self._clock)
             queue.taken = loop.create_future()
             self._ready(queue)
             await queue.taken
@@ -182,6 +188,7 @@ class Engine:
     async def _work(self) -> None:
         """Be one connection: take the next call whose turn it is, for ever."""
         loop = asyncio.get_running_loop()
+        me = asyncio.current_task()
         while True:
             while not self._ring:
                 idle: asyncio.Future[None] = loop.create_future()
@@ -189,8 +196,11 @@ class Engine:
                 await idle
             queue = self._ring.take()
             queue.ready = False
-            if (ticket := self._take(queue, loop.time())) is not None:
-                await self._serve(ticket, queue.lane, loop)
+            now = self._clock()
+            if (ticket := self._take(queue, now)) is not None:
+                ticket.sent_at = now
+                ticket.worker = me
+                await self._serve(ticket, queue.lane)
 
     def _take(self, queue: LaneQueue, now: float) -> Ticket | None:
         """Take the next call of a lane, if it may still leave; keep the lane going."""
@@ -199,7 +209,7 @@ class Engine:
         if lane.may_leave(now):  # it stood in the ring for a while
             ticket = self._next(queue, now)
             if ticket is not None:
-                lane.enter()
+                lane.enter(now)
                 lane.stats.waited += now - ticket.asked_at
         if queue.taken is not None:
             if not queue.taken.done():
@@ -215,7 +225,7 @@ class Engine:
             if ticket.cancelled:
                 continue
             circuit = ticket.site.circuit
-            if circuit.is_open and not ticket.probe and (down := circuit.blocked(now)):
+            if circuit.reason and not ticket.probe and (down := circuit.blocked(now)):
                 self._finish(ticket, None, down)
                 continue
             return ticket
@@ -223,17 +233,20 @@ class Engine:
 
     # --- from the connection to the outcome ---------------------------------------------
 
-    async def _serve(
-        self, ticket: Ticket, lane: Lane, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    async def _serve(self, ticket: Ticket, lane: Lane) -> None:
         """Send one call and settle what came of it."""
-        ticket.sent_at = loop.time()
         ticket.calls += 1
-        ticket.worker = asyncio.current_task()
         value: Any = None
         error: Exception | None = None
         try:
-            value = await self._exchange(ticket)
+            credential = ticket.site.credential
+            headers = credential.ready or await credential.headers()
+            reader = ticket.reader() if ticket.reader is not None else None
+            answer = await self._transport.send(
+                _request(ticket, headers),
+                feed=reader.feed if reader is not None else None,
+            )
+            value = _value(ticket, answer, reader)
         except asyncio.CancelledError:
             if self._closed:
                 self._forget(ticket)
@@ -251,46 +264,15 @@ class Engine:
             ticket.site.circuit.answered()
             lane.accept()
             self._finish(ticket, value, None)
-        elif isinstance(error, CallError):
-            self._settle(ticket, lane, error, loop)
         else:
-            self._finish(ticket, None, error)
+            self._settle(ticket, lane, _told(error))
 
-    async def _exchange(self, ticket: Ticket) -> Any:
-        credential = ticket.site.credential
-        headers = credential.ready or await credential.headers()
-        if ticket.body is not None:
-            headers = {**headers, "Content-Type": JSON_BODY}
-        reader = ticket.reader() if ticket.reader is not None else None
-        request = Request(
-            ticket.method, ticket.url, headers, ticket.body, once=not ticket.safe
-        )
-        try:
-            answer = await self._transport.send(
-                request, feed=reader.feed if reader is not None else None
-            )
-            if error := judge(ticket.endpoint, answer.status, answer.headers, answer.body):
-                raise error
-            if reader is None:
-                return ticket.decode(answer)
-            if not answer.fed:
-                reader.feed(answer.body)
-            return reader.close()
-        except Truncated as cut:
-            # A connection that closes without a length looks like the end of the body.
-            raise Unreachable(f"the body ends too early: {cut}") from cut
-        except JsonStreamError as bad:
-            raise BadAnswer(str(bad)) from bad
-
-    def _settle(
-        self,
-        ticket: Ticket,
-        lane: Lane,
-        error: CallError,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def _settle(self, ticket: Ticket, lane: Lane, error: Exception) -> None:
         """Decide what a failure means: for the lane, the workspace and the call."""
-        now = loop.time()
+        if not isinstance(error, CallError):
+            self._finish(ticket, None, error)
+            return
+        now = self._clock()
         self._learn(ticket, lane, error, now)
         if isinstance(error, Throttled):
             self._throttled(ticket, error, now)
@@ -303,6 +285,7 @@ class Engine:
         if wait is None:
             self._finish(ticket, None, error)
         else:
+            loop = asyncio.get_running_loop()
             self._resting[ticket] = loop.call_later(wait, self._again, ticket)
 
     def _learn(self, ticket: Ticket, lane: Lane, error: CallError, now: float) -> None:
@@ -335,13 +318,60 @@ class Engine:
     def _again(self, ticket: Ticket) -> None:
         self._resting.pop(ticket, None)
         ticket.queue.waiting.appendleft(ticket)
-        self._offer(ticket.queue, asyncio.get_running_loop().time())
+        self._offer(ticket.queue, self._clock())
 
     def _finish(self, ticket: Ticket, value: Any, error: Exception | None) -> None:
-        if isinstance(error, CallError):
-            ticket.site.sign(error, ticket.endpoint)
-            error.calls = ticket.calls
         ticket.value = value
-        ticket.error = error
+        if error is not None:
+            ticket.error = error
+            if isinstance(error, CallError):
+                ticket.site.sign(error, ticket.endpoint)
+                error.calls = ticket.calls
         if ticket.done is not None and not ticket.cancelled:
             ticket.done(ticket)
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return what tells a loop's time exactly.
+
+    uvloop's own clock stands still while callbacks run, in whole milliseconds; a call that
+    leaves at the end of a busy moment would be noted as having left at its beginning. Its
+    timers count from the same clock as ``time.monotonic``.
+    """
+    if type(loop).__module__.startswith("uvloop"):
+        return time.monotonic
+    return loop.time
+
+
+def _request(ticket: Ticket, headers: Mapping[str, str]) -> Request:
+    body = ticket.body
+    if body is not None:
+        headers = {**headers, "Content-Type": JSON_BODY}
+    return Request(ticket.method, ticket.url, headers, body, not ticket.safe)
+
+
+def _value(ticket: Ticket, answer: Answer, reader: Reader | None) -> Any:
+    """Return the value of an answer, or raise what it means instead."""
+    if answer.status != 200 and (
+        error := judge(ticket.endpoint, answer.status, answer.headers, answer.body)
+    ):
+        raise error
+    if reader is None:
+        return ticket.decode(answer)
+    if not answer.fed:
+        reader.feed(answer.body)
+    return reader.close()
+
+
+def _told(error: Exception) -> Exception:
+    """Return the CallError that a body which is no JSON is; any other error as it is."""
+    match error:
+        case Truncated():
+            # A connection that closes without a length looks like the end of the body.
+            told: CallError = Unreachable(f"the body ends too early: {error}")
+        case JsonStreamError():
+            told = BadAnswer(str(error))
+        case _:
+            return error
+    told.__cause__ = error
+    return told

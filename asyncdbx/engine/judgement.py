@@ -92,7 +92,7 @@ def judge_document(document: Any) -> CallError | None:
     Args:
         document: The parsed body.
     """
-    if not isinstance(document, dict) or "error_code" not in document:
+    if type(document) is not dict or "error_code" not in document:
         return None
     body = cast("dict[str, Any]", document)
     if not isinstance(body.get("message"), str) or not _code(body):

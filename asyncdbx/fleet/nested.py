@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from asyncdbx.catalog import Endpoint
+from asyncdbx.errors import BadAnswer
 from asyncdbx.fleet.pages import RawRecord
 
 __all__ = ["joined"]
@@ -21,13 +22,16 @@ def joined(endpoint: Endpoint, pages: Sequence[RawRecord]) -> RawRecord:
         endpoint: Says which arrays are paged (dotted paths).
         pages: In order; each the object with its share of the arrays. One that is finished
             is missing or empty on later pages.
+
+    Raises:
+        BadAnswer: an array stands where none can be.
     """
     if len(pages) == 1:
         return pages[0]
     whole = cast("dict[str, Any]", copy.deepcopy(pages[0][1]))
     for path in endpoint.nested:
         *outer, key = path.split(".")
-        shares: list[list[Any]] = [_inside(page, outer).get(key) or [] for _, page in pages]
+        shares = [_share(page, outer, key) for _, page in pages]
         if any(shares):
             _inside(whole, outer)[key] = list(itertools.chain.from_iterable(shares))
     _take_end(endpoint, whole, pages[-1][1])
@@ -45,10 +49,24 @@ def _take_end(endpoint: Endpoint, whole: dict[str, Any], last: dict[str, Any]) -
             whole[key] = last[key]
 
 
-def _inside(document: Any, path: Sequence[str]) -> dict[str, Any]:
+def _share(page: Any, outer: Sequence[str], key: str) -> list[Any]:
+    """Return a page's share of an array; it has none where the array is missing."""
+    share: Any = page
+    for name in (*outer, key):
+        if not isinstance(share, dict):
+            raise BadAnswer(f"{'.'.join(outer)} is no object")
+        share = cast("dict[str, Any]", share).get(name)
+        if share is None:
+            return []
+    if not isinstance(share, list):
+        raise BadAnswer(f"{'.'.join([*outer, key])} is no list")
+    return [*cast("Any", share)]
+
+
+def _inside(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     for key in path:
         document = document.setdefault(key, {})
-    return cast("dict[str, Any]", document)
+    return document
 
 
 def _dumps(document: dict[str, Any]) -> bytes:

@@ -3,8 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 from asyncdbx.engine import Engine, Ticket
 from asyncdbx.errors import CallError
@@ -12,8 +12,7 @@ from asyncdbx.errors import CallError
 __all__ = ["Call", "Outcome", "Outcomes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An endpoint, a workspace and the arguments.
 
     Attributes:
@@ -24,11 +23,10 @@ class Call:
 
     workspace: str
     endpoint: str
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    arguments: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a call.
 
     Attributes:
@@ -77,12 +75,14 @@ class Outcomes(AsyncIterator[Outcome]):
                     raise StopAsyncIteration
             self._news = asyncio.get_running_loop().create_future()
             await self._news
+            self._news = None
         call, ticket = self._finished.popleft()
-        self._make_room()
+        if self._room is not None:
+            self._make_room()
         if ticket.error is None:
-            return Outcome(call, ticket.value)
+            return Outcome(call, ticket.value, None)
         if isinstance(ticket.error, CallError):
-            return Outcome(call, error=ticket.error)
+            return Outcome(call, None, ticket.error)
         raise ticket.error
 
     async def close(self) -> None:
@@ -117,6 +117,7 @@ class Outcomes(AsyncIterator[Outcome]):
     async def _wait_room(self) -> None:
         self._room = asyncio.get_running_loop().create_future()
         await self._room
+        self._room = None
 
     def _make_room(self) -> None:
         """Wake the feeder when an eighth of the window is free, not for each call."""
@@ -127,7 +128,8 @@ class Outcomes(AsyncIterator[Outcome]):
 
     def _done(self, ticket: Ticket) -> None:
         self._finished.append((self._open.pop(ticket), ticket))
-        self._tell()
+        if self._news is not None:
+            self._tell()
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():

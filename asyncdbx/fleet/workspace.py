@@ -13,7 +13,7 @@ from asyncdbx.catalog.paging import Page, Pager
 from asyncdbx.config import WorkspaceConfig
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.judgement import judge_document
-from asyncdbx.errors import BadAnswer, UsageError
+from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet.nested import joined
 from asyncdbx.fleet.pages import (
     FetchedPage,
@@ -47,7 +47,9 @@ class Workspace:
         self._site = site
         self._engine = engine
         self.limits = limits
+        self._account_id = config.account_id or ""
         self._queues: dict[str, LaneQueue] = {}
+        self._routes: dict[str, tuple[catalog.Endpoint, LaneQueue]] = {}
 
     def __repr__(self) -> str:
         return f"<Workspace {self.name} {self.config.host}>"
@@ -139,14 +141,20 @@ class Workspace:
         pager = Pager.start(known, arguments)
         parts: list[RawRecord] = []
         calls = throttles = 0
-        while not pager.done:
-            ticket = self.ticket(endpoint, pager.arguments)
-            ticket.decode = _whole
-            raw, document = await self.run(ticket)
-            parts.append((raw, document))
-            calls, throttles = calls + ticket.calls, throttles + ticket.throttles
-            pager.advance(Page(1, b"", document, found=True))
-        return FetchedPage([joined(known, parts)], None, calls, throttles)
+        try:
+            while not pager.done:
+                ticket = self.ticket(endpoint, pager.arguments)
+                ticket.decode = _whole
+                raw, document = await self.run(ticket)
+                parts.append((raw, document))
+                calls, throttles = calls + ticket.calls, throttles + ticket.throttles
+                pager.advance(Page(1, b"", document, found=True))
+            whole_object = joined(known, parts)
+        except CallError as error:
+            error.calls += calls
+            self._site.sign(error, endpoint)
+            raise
+        return FetchedPage([whole_object], None, calls, throttles)
 
     def walk(self, path: str) -> Walk:
         """Walk a tree and yield every entry below ``path``.
@@ -183,11 +191,20 @@ class Workspace:
         Raises:
             UsageError: no such endpoint, or arguments it does not have.
         """
-        return self.ticket_of(self.endpoint(endpoint), arguments)
+        route = self._routes.get(endpoint)
+        if route is None:
+            known = self.endpoint(endpoint)
+            route = self._routes[endpoint] = known, self._queue(known)
+        return self._prepared(*route, arguments)
 
     def ticket_of(self, endpoint: catalog.Endpoint, arguments: Mapping[str, Any]) -> Ticket:
         """Return a call of an endpoint that need not be in the catalog."""
-        request = endpoint.request(arguments, account_id=self.config.account_id or "")
+        return self._prepared(endpoint, self._queue(endpoint), arguments)
+
+    def _prepared(
+        self, endpoint: catalog.Endpoint, queue: LaneQueue, arguments: Mapping[str, Any]
+    ) -> Ticket:
+        request = endpoint.request(arguments, account_id=self._account_id)
         url = self.config.host + request.path
         if request.query:
             url = f"{url}?{query_text(request.query)}"
@@ -196,10 +213,10 @@ class Workspace:
             endpoint.name,
             request.method,
             URL(url, encoded=True),
-            self._queue(endpoint),
-            endpoint.safe_to_repeat(arguments),
+            queue,
+            endpoint.repeat_safe or endpoint.safe_to_repeat(arguments),
             content if endpoint.download else decode,
-            _encoded(endpoint, request.body),
+            None if request.body is None else _encoded(endpoint, request.body),
         )
 
     def _queue(self, endpoint: catalog.Endpoint) -> LaneQueue:
@@ -243,7 +260,7 @@ def content(answer: Answer) -> bytes:
     return answer.body
 
 
-def _encoded(endpoint: catalog.Endpoint, body: Any) -> bytes | None:
-    if body is None or endpoint.upload:
-        return body if isinstance(body, bytes | None) else body.read()
+def _encoded(endpoint: catalog.Endpoint, body: Any) -> bytes:
+    if endpoint.upload:
+        return body if isinstance(body, bytes) else body.read()
     return orjson.dumps(body)

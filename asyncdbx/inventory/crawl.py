@@ -6,17 +6,12 @@ follow from it, so a crawl that was killed goes on where it was.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from asyncdbx.catalog.limits import Limit
-from asyncdbx.errors import (
-    CallError,
-    Denied,
-    Disabled,
-    NotFound,
-)
+from asyncdbx.errors import ApiError, CallError, Denied, Disabled, NotFound
 from asyncdbx.fleet import FetchedPage, Fleet, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
 from asyncdbx.inventory.resources import RESOURCES, Resource
@@ -58,7 +53,6 @@ class Listing:
     throttled: int = 0
     ended: Ended | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def limit(self) -> Limit:
@@ -88,6 +82,7 @@ class Crawl:
         self.fleet = fleet
         self._spool = spool
         self._publish = publish
+        self._begun: set[int] = set()  # units in hand of which pages have come
         needed = with_parents(resources)
         self._followers: Followers = followers_of(needed)
         wanted = {each.name for each in resources}
@@ -156,15 +151,35 @@ class Crawl:
 
     async def _do(self, listing: Listing, number: int, unit: Unit) -> None:
         """Do one unit; what goes wrong with it is its outcome, and nobody else's."""
-        pages = fetch_unit(listing.workspace, listing.resource, unit, self._followers)
+        if unit.cursor is not None:
+            self._begun.add(number)
         try:
-            async for page in pages:
-                self._commit(listing, number, page)
+            await self._fetch(listing, number, unit)
         except CallError as error:
             self._fail(listing, number, unit, error)
         finally:
+            self._begun.discard(number)
             listing.running -= 1
             listing.news.set()
+
+    async def _fetch(self, listing: Listing, number: int, unit: Unit) -> None:
+        """Fetch a unit; from its first page again, once, if a page token is refused.
+
+        Tokens expire, in an interrupted run and in a long one; ids make repeats harmless.
+        """
+        try:
+            async for page in self._pages(listing, unit):
+                self._commit(listing, number, page)
+        except ApiError as error:
+            if number not in self._begun or error.status != 400:
+                raise
+            self._spool.commit(number, outcome="pending", calls=error.calls)
+            listing.calls += error.calls
+            async for page in self._pages(listing, replace(unit, cursor=None)):
+                self._commit(listing, number, page)
+
+    def _pages(self, listing: Listing, unit: Unit) -> AsyncIterator[FetchedPage[Found]]:
+        return fetch_unit(listing.workspace, listing.resource, unit, self._followers)
 
     def _commit(self, listing: Listing, number: int, page: FetchedPage[Found]) -> None:
         """Keep what a page brought, with the units that follow from it."""
@@ -179,6 +194,7 @@ class Crawl:
             calls=page.calls,
             throttled=page.throttles,
         )
+        self._begun.add(number)
         listing.records += len(rows)
         listing.calls += page.calls
         listing.throttled += page.throttles
@@ -186,7 +202,8 @@ class Crawl:
             self.listings[key].news.set()
 
     def _fail(self, listing: Listing, number: int, unit: Unit, error: CallError) -> None:
-        outcome = _outcome(error, first=is_first(unit, listing.resource))
+        first = is_first(unit, listing.resource)
+        outcome = _outcome(error, first=first, begun=number in self._begun)
         words = "" if outcome == "done" else str(error)
         self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
         listing.calls += error.calls
@@ -210,13 +227,21 @@ def parents_of(resource: Resource) -> list[str]:
     return list(dict.fromkeys(follow.resource for follow in follows))
 
 
-def _outcome(error: CallError, *, first: bool) -> State:
+def _outcome(error: CallError, *, first: bool, begun: bool) -> State:
+    """Return how a unit ended.
+
+    Args:
+        error: Why.
+        first: The listing begins with it; anything else was listed before, and if it is
+            not found it has been deleted since.
+        begun: Pages of it have come, so it was neither denied nor not enabled then.
+    """
     match error:
         case NotFound() if not first:
             return "done"
-        case Denied():
+        case Denied() if not begun:
             return "denied"
-        case Disabled() if first:
+        case Disabled() if first and not begun:
             return "unavailable"
         case _:
             return "partial"

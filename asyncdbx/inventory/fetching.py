@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import orjson
 
-from asyncdbx.errors import ApiError
+from asyncdbx.errors import BadAnswer, UsageError
 from asyncdbx.fleet import FetchedPage, RawRecord, Workspace
 from asyncdbx.inventory.resources import Resource
 from asyncdbx.inventory.spool import Unit
@@ -36,18 +36,15 @@ async def fetch_unit(
     step = Step.parse(unit.step)
     source = resource.sources[step.number]
     arguments = cast("dict[str, Any]", orjson.loads(unit.key))
-    if step.fetch or source.object:
-        fetch = source.fetch
-        endpoint = fetch.endpoint if step.fetch and fetch else source.endpoint
-        page = await workspace.fetch(endpoint, arguments)
-        yield FetchedPage(keep(page.records), None, page.calls, page.throttles)
-        return
     try:
+        if step.fetch or source.object:
+            fetch = source.fetch
+            endpoint = fetch.endpoint if step.fetch and fetch else source.endpoint
+            page = await workspace.fetch(endpoint, arguments)
+            yield FetchedPage(keep(page.records), None, page.calls, page.throttles)
+            return
         async for each in workspace.pages_of(source.endpoint, arguments, keep, unit.cursor):
             yield each
-    except ApiError as error:
-        # A page token of an earlier run may have expired; ids make repeats harmless.
-        if not unit.cursor or error.status != 400:
-            raise
-        async for each in workspace.pages_of(source.endpoint, arguments, keep):
-            yield each
+    except UsageError as error:
+        # Nobody asked for it: a record led here whose id no call can carry ("..", "").
+        raise BadAnswer(f"a record leads to a call that cannot be made: {error}") from error

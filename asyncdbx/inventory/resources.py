@@ -179,12 +179,16 @@ def _workspace_object_acl(record: Record) -> Arguments | None:
     }
 
 
+PERMISSION_OF = _at("@request_object_type", "@request_object_id")
+
+
 def _token_permissions(word: str) -> Source:
     return Source(
         "permissions.get",
         _at("object_id"),
         arguments={"request_object_type": "authorization", "request_object_id": word},
         object=True,
+        parent=PERMISSION_OF,
     )
 
 
@@ -387,7 +391,7 @@ WORKSPACE: tuple[Resource, ...] = (
                 _at("object_id"),
                 follow=PERMISSION_FOLLOWS,
                 object=True,
-                parent=_at("@request_object_type", "@request_object_id"),
+                parent=PERMISSION_OF,
             ),
             _token_permissions("tokens"),
             _token_permissions("passwords"),
@@ -498,7 +502,7 @@ def choose(
     for name in (*only, *without):
         if name not in RESOURCES:
             close = get_close_matches(name, RESOURCES, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f"; did you mean {close[0]}?" if close else "."
             raise UsageError(
                 f"no resource {name!r}{hint} There are: {', '.join(RESOURCES)}"
             )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended, Verdict
 
 __all__ = ["Order", "take_inventory"]
+
+NUMBERS_OR_TEXT = {"int", "int64", "str"}
 
 Watch = Callable[[Crawl], contextlib.AbstractAsyncContextManager[None]]
 
@@ -61,6 +63,7 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
         if order.fresh:
             discard(folder.spool)
         with Spool.open(folder.spool, plan(fleet, order)) as spool:
+            spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, folder, spool, watch)
         discard(folder.spool)
     return verdict
@@ -99,7 +102,7 @@ class _Publisher:
             return
         async with self._turn:
             if self._spool.summary(*listing.key).published_at is None:
-                await asyncio.to_thread(self._publish, listing)
+                await _to_its_end(asyncio.to_thread(self._publish, listing))
 
     def _publish(self, listing: Listing) -> None:
         workspace, resource = listing.key
@@ -113,6 +116,19 @@ class _Publisher:
         self._spool.mark_published(workspace, resource)
 
 
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work in a thread, which nothing can stop, even if cancelled meanwhile.
+
+    Else the spool would be closed, and the folder be open to another run, under it.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
 def columns_of(resource: Resource) -> Columns:
     """Return the columns of a resource's table: what its calls' records have in common."""
     fields: dict[str, str] = {}
@@ -120,8 +136,10 @@ def columns_of(resource: Resource) -> Columns:
         names = [source.endpoint, *([source.fetch.endpoint] if source.fetch else [])]
         for name in names:
             for field, kind in catalog.endpoint(name, resource.scope).fields.items():
-                if fields.setdefault(field, kind) != kind:
-                    fields[field] = "str"
+                known = fields.setdefault(field, kind)
+                if known != kind:
+                    # An integer column also takes a number spelled as text, not vice versa.
+                    fields[field] = "int64" if {known, kind} <= NUMBERS_OR_TEXT else "str"
     return Columns(fields)
 
 

@@ -92,7 +92,9 @@ def is_first(unit: Unit, resource: Resource) -> bool:
     What is not found there is not there at all; anything else was listed a moment ago, so
     if it is not found it has been deleted since.
     """
-    return unit in first_units(unit.workspace, resource)
+    firsts = first_units(unit.workspace, resource)
+    # Not the unit itself: one that is resumed has a cursor.
+    return (unit.step, unit.key) in {(first.step, first.key) for first in firsts}
 
 
 def read(
@@ -112,7 +114,8 @@ def read(
         fetched_at: Milliseconds since 1970.
 
     Raises:
-        BadAnswer: a record lacks what the next call needs.
+        BadAnswer: a record lacks what the next call needs, or is a directory that cannot
+            be descended into.
     """
     step = Step.parse(done.step)
     source = resource.sources[step.number]
@@ -135,6 +138,8 @@ def read(
             found.children.extend(_children(done, source, known, arguments, followers))
         except KeyError as missing:
             raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise BadAnswer(f"a record of {source.endpoint} is odd: {error}") from error
     return found
 
 
@@ -153,7 +158,12 @@ def _children(
 ) -> Iterable[Unit]:
     if source.tree:
         tree = TREES[source.endpoint]
-        below = tree.below(arguments[tree.argument], record)
+        directory = arguments[tree.argument]
+        if tree.strays(directory, record):
+            raise BadAnswer(
+                f"{record.get('path')!r}, listed in {directory!r}, does not lie there"
+            )
+        below = tree.below(directory, record)
         if below is not None:
             step = Step.parse(done.step)
             yield unit(done.workspace, done.resource, step, {tree.argument: below})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from asyncdbx.inventory.spool import Summary
+from asyncdbx.inventory.spool import Failure, Summary
 
 __all__ = ["Ended", "Status", "Verdict", "judge_listing"]
 
@@ -62,21 +62,24 @@ class Verdict:
         """0: all of it; 3: something is missing, and is named; 1: nothing succeeded."""
         if not self.missing:
             return 0
-        return 3 if len(self.missing) < len(self.listings) else 1
+        some = any(each.status == "complete" or each.records for each in self.listings)
+        return 3 if some else 1
 
 
 def judge_listing(summary: Summary, parents: Iterable[Ended]) -> tuple[Status, str]:
     """Return how a listing ended, and what is missing.
 
     A listing that follows from others can only be complete if those are: an ACL that was
-    never asked for is missing too. A parent that is not enabled has nothing to follow.
+    never asked for is missing too. A parent that is not enabled has nothing to follow; if
+    none is enabled, neither is this.
 
     Args:
         summary: Its units, all of them ended.
         parents: The listings it follows from, ended.
     """
     units = summary.units
-    incomplete = [each for each in parents if each.status in {"partial", "denied"}]
+    followed = list(parents)
+    incomplete = [each for each in followed if each.status in {"partial", "denied"}]
     error = _missing(summary, incomplete)
     if units["partial"] or incomplete:
         return "partial", error
@@ -84,12 +87,21 @@ def judge_listing(summary: Summary, parents: Iterable[Ended]) -> tuple[Status, s
         return ("partial" if units["done"] else "denied"), error
     if units["unavailable"]:
         return ("complete" if units["done"] else "unavailable"), error
+    disabled = followed and all(each.status == "unavailable" for each in followed)
+    if disabled and not units["done"]:
+        # An empty listing must not take the place of one from when it was enabled.
+        return "unavailable", _missing(summary, followed)
     return "complete", error
+
+
+def _about(failure: Failure) -> str:
+    without_arguments = failure.key == "{}"
+    return failure.error if without_arguments else f"{failure.key}: {failure.error}"
 
 
 def _missing(summary: Summary, parents: Sequence[Ended]) -> str:
     failed = sum(summary.units[state] for state in ("partial", "denied", "unavailable"))
-    words = [f"{each.key}: {each.error}" for each in summary.failures[:SHOWN]]
+    words = [_about(each) for each in summary.failures[:SHOWN]]
     if failed > len(words):
         words.append(f"and {failed - len(words)} more")
     words += [

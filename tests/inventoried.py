@@ -1,0 +1,99 @@
+"""An inventory of a simulated fleet, taken in this process, as tests want it."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from asyncdbx.catalog.limits import Limits
+from asyncdbx.config import WorkspaceConfig
+from asyncdbx.config.secret import Secret
+from asyncdbx.engine import RetryPolicy
+from asyncdbx.fleet import Fleet
+from asyncdbx.inventory.crawl import Crawl
+from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.resources import choose
+from asyncdbx.inventory.run import Order, Watch, take_inventory, unwatched
+from asyncdbx.inventory.store import Store
+from asyncdbx.inventory.verdict import Ended, Verdict
+from asyncdbx.simulator import SimulatedWorkspace, Simulator
+
+IMPATIENT = RetryPolicy(attempts=2, first_wait=0.001, throttled_for=0.1)
+UNLIMITED = '[default]\nper_second = "unlimited"\nin_flight = 100\n'
+
+__all__ = [
+    "IMPATIENT",
+    "UNLIMITED",
+    "AbstractAsyncContextManager",
+    "Crawl",
+    "by_key",
+    "config_of",
+    "fleet_of",
+    "in_thread",
+    "table",
+    "taken",
+]
+
+
+def config_of(workspace: SimulatedWorkspace, token: str = "") -> WorkspaceConfig:
+    """Return a simulated workspace's configuration."""
+    account = workspace.account_id or None
+    secret = Secret(token or workspace.token)
+    return WorkspaceConfig(workspace.name, workspace.host, account, token=secret)
+
+
+def fleet_of(
+    simulator: Simulator, *, limits: Limits | None = None, wrong: Sequence[str] = ()
+) -> Fleet:
+    """Return an impatient fleet of all simulated workspaces; some with a wrong token."""
+    configs = [
+        config_of(each, "dapi-wrong" if each.name in wrong else "")
+        for each in simulator.everyone
+    ]
+    fleet = Fleet(configs, limits=limits, retry=IMPATIENT)
+    for workspace in fleet:
+        workspace._site.circuit.patience = 0.2
+    return fleet
+
+
+async def taken(
+    fleet: Fleet, folder: Path, *names: str, watch: Watch = unwatched, **options: Any
+) -> Verdict:
+    """Take an inventory of these resources, or of all."""
+    return await take_inventory(fleet, Order(folder, choose(names), **options), watch)
+
+
+def by_key(verdict: Verdict) -> dict[str, Ended]:
+    """Return how each listing ended, by ``workspace/resource``."""
+    return {f"{each.workspace}/{each.resource}": each for each in verdict.listings}
+
+
+def table(folder: Path, name: str, workspace: str | None = None) -> list[dict[str, Any]]:
+    """Return a table's rows, each with its parsed body as ``record``, ordered by id."""
+    store = Store(Folder.open(folder, create=False))
+    rows = list(store.read(name, workspace=workspace))
+    for row in rows:
+        row["record"] = json.loads(row.get("body", "null"))
+    return sorted(rows, key=lambda row: str((row["workspace"], row.get("id"))))
+
+
+@contextmanager
+def in_thread(simulator: Simulator) -> Iterator[Simulator]:
+    """Serve a simulated fleet from a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(simulator.__aenter__(), loop).result(10)
+    try:
+        yield simulator
+    finally:
+        ended = asyncio.run_coroutine_threadsafe(
+            simulator.__aexit__(None, None, None), loop
+        )
+        ended.result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
