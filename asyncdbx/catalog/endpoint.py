@@ -111,7 +111,11 @@ class Endpoint:
         init=False, repr=False, compare=False
     )
 
+    _has_body: bool = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
+        has_body = bool(self.sends_body or self.whole_body or self.upload)
+        object.__setattr__(self, "_has_body", has_body)
         object.__setattr__(self, "_places", self._find_places())
 
     def __hash__(self) -> int:
@@ -149,9 +153,9 @@ class Endpoint:
             found["query"] = {**self.fixed_query, **found["query"]}
         return Request(
             self.method,
-            self._path(found["path"], account_id),
+            self._path(found["path"], account_id) if "{" in self.path else self.path,
             self._query(found["query"]) if found["query"] else (),
-            self._body(found),
+            self._body(found) if self._has_body else None,
         )
 
     def _find_places(self) -> dict[str, list[tuple[Place, str]]]:

@@ -23,12 +23,14 @@ class Circuit:
         failures: Calls without an answer, in a row, that it takes besides.
         probe_every: Seconds after which one call may look whether the host is back.
         reason: Why it is open; "" while it is closed.
+        troubled: Something has failed since the last answer.
     """
 
     patience: float = 15.0
     failures: int = 5
     probe_every: float = 30.0
     reason: str = ""
+    troubled: bool = False
     _failed: int = 0
     _since: float = 0.0
     _refused: int = 0
@@ -52,6 +54,7 @@ class Circuit:
         self._failed = 0
         self._refused = 0
         self.reason = ""
+        self.troubled = False
 
     def failed(self, error: CallError, now: float) -> None:
         """Note a call that got no answer, or a 401.
@@ -60,6 +63,7 @@ class Circuit:
             error: What happened.
             now: Loop time, seconds.
         """
+        self.troubled = True
         if isinstance(error, Unauthenticated):
             self._failed = 0  # the host answers
             self._refused += 1

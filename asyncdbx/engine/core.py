@@ -176,6 +176,11 @@ class Engine:
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True
         self._ring.add(queue)
+        if self._idle or len(self._workers) < self._connections:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Get a connection for what stands in the ring."""
         while self._idle:
             if not (idle := self._idle.pop()).done():
                 idle.set_result(None)
@@ -215,7 +220,10 @@ class Engine:
             if not queue.taken.done():
                 queue.taken.set_result(None)
         elif queue.waiting:
-            self._offer(queue, now)
+            if lane.is_open(now) and queue.pump is None:
+                self._ready(queue)
+            else:
+                self._offer(queue, now)
         return ticket
 
     def _next(self, queue: LaneQueue, now: float) -> Ticket | None:
@@ -246,7 +254,10 @@ class Engine:
                 _request(ticket, headers),
                 feed=reader.feed if reader is not None else None,
             )
-            value = _value(ticket, answer, reader)
+            if answer.status == 200 and reader is None:  # nearly always
+                value = ticket.decode(answer)
+            else:
+                value = _value(ticket, answer, reader)
         except asyncio.CancelledError:
             if self._closed:
                 self._forget(ticket)
@@ -261,7 +272,8 @@ class Engine:
             ticket.worker = None
             lane.leave()
         if error is None:
-            ticket.site.circuit.answered()
+            if ticket.site.circuit.troubled:
+                ticket.site.circuit.answered()
             lane.accept()
             self._finish(ticket, value, None)
         else:
@@ -347,14 +359,12 @@ def _request(ticket: Ticket, headers: Mapping[str, str]) -> Request:
     body = ticket.body
     if body is not None:
         headers = {**headers, "Content-Type": JSON_BODY}
-    return Request(ticket.method, ticket.url, headers, body, not ticket.safe)
+    return Request(ticket.method, ticket.url, headers, body, not ticket.safe, ticket.worker)
 
 
 def _value(ticket: Ticket, answer: Answer, reader: Reader | None) -> Any:
     """Return the value of an answer, or raise what it means instead."""
-    if answer.status != 200 and (
-        error := judge(ticket.endpoint, answer.status, answer.headers, answer.body)
-    ):
+    if error := judge(ticket.endpoint, answer.status, answer.headers, answer.body):
         raise error
     if reader is None:
         return ticket.decode(answer)

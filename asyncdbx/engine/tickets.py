@@ -65,6 +65,7 @@ class LaneQueue:
         ready: It stands in the ring, so that the next free connection takes from it.
         pump: The one task that waits for the lane's turn, while there is a reason to.
         taken: Tells the pump that a connection took a call.
+        workspace: Name of the lane's workspace, for the ring.
     """
 
     lane: Lane
@@ -72,11 +73,10 @@ class LaneQueue:
     ready: bool = False
     pump: asyncio.Task[None] | None = None
     taken: asyncio.Future[None] | None = None
+    workspace: str = ""
 
-    @property
-    def workspace(self) -> str:
-        """Name of the workspace, for the ring."""
-        return self.lane.workspace
+    def __post_init__(self) -> None:
+        self.workspace = self.lane.workspace
 
 
 @dataclass(slots=True, eq=False)

@@ -138,4 +138,5 @@ class Fleet:
             await outcomes.close()
 
     def _ticket(self, call: Call) -> Ticket:
-        return self[call.workspace].ticket(call.endpoint, call.arguments)
+        workspace = self._workspaces.get(call.workspace) or self[call.workspace]
+        return workspace.ticket(call.endpoint, call.arguments)

@@ -58,8 +58,10 @@ class Outcomes(AsyncIterator[Outcome]):
         self._engine = engine
         self._prepare = prepare
         self._window = window
-        self._open: dict[Ticket, Call] = {}
-        self._finished: deque[tuple[Call, Ticket]] = deque()
+        # The feeder is woken when an eighth of the window is free, not for each call.
+        self._low = window * 7 // 8
+        self._held: dict[Ticket, Call] = {}  # read, and not yet taken back
+        self._finished: deque[Ticket] = deque()
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._feeder = asyncio.create_task(self._feed(calls))
@@ -71,13 +73,14 @@ class Outcomes(AsyncIterator[Outcome]):
         while not self._finished:
             if self._feeder.done():
                 self._feeder.result()  # a bug in the caller's generator is raised here
-                if not self._open:
+                if not self._held:
                     raise StopAsyncIteration
             self._news = asyncio.get_running_loop().create_future()
             await self._news
             self._news = None
-        call, ticket = self._finished.popleft()
-        if self._room is not None:
+        ticket = self._finished.popleft()
+        call = self._held.pop(ticket)
+        if len(self._held) == self._low:
             self._make_room()
         if ticket.error is None:
             return Outcome(call, ticket.value, None)
@@ -89,9 +92,9 @@ class Outcomes(AsyncIterator[Outcome]):
         """Read no more calls and forget those on their way."""
         self._feeder.cancel()
         await asyncio.gather(self._feeder, return_exceptions=True)
-        for ticket in self._open:
+        for ticket in self._held:
             self._engine.cancel(ticket)
-        self._open.clear()
+        self._held.clear()
 
     async def _feed(self, calls: Iterable[Call] | AsyncIterable[Call]) -> None:
         try:
@@ -110,9 +113,9 @@ class Outcomes(AsyncIterator[Outcome]):
         """Send a call on its way; return whether the window is full now."""
         ticket = self._prepare(call)
         ticket.done = self._done
-        self._open[ticket] = call
+        self._held[ticket] = call
         self._engine.submit(ticket)
-        return len(self._open) + len(self._finished) >= self._window
+        return len(self._held) >= self._window
 
     async def _wait_room(self) -> None:
         self._room = asyncio.get_running_loop().create_future()
@@ -120,16 +123,14 @@ class Outcomes(AsyncIterator[Outcome]):
         self._room = None
 
     def _make_room(self) -> None:
-        """Wake the feeder when an eighth of the window is free, not for each call."""
-        taken = len(self._open) + len(self._finished)
-        room = self._room
-        if room is not None and not room.done() and taken * 8 <= self._window * 7:
-            room.set_result(None)
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
     def _done(self, ticket: Ticket) -> None:
-        self._finished.append((self._open.pop(ticket), ticket))
-        if self._news is not None:
-            self._tell()
+        self._finished.append(ticket)
+        news = self._news
+        if news is not None and not news.done():
+            news.set_result(None)
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():

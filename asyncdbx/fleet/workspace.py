@@ -47,6 +47,7 @@ class Workspace:
         self._site = site
         self._engine = engine
         self.limits = limits
+        self._host = config.host
         self._account_id = config.account_id or ""
         self._queues: dict[str, LaneQueue] = {}
         self._routes: dict[str, tuple[catalog.Endpoint, LaneQueue]] = {}
@@ -205,7 +206,7 @@ class Workspace:
         self, endpoint: catalog.Endpoint, queue: LaneQueue, arguments: Mapping[str, Any]
     ) -> Ticket:
         request = endpoint.request(arguments, account_id=self._account_id)
-        url = self.config.host + request.path
+        url = self._host + request.path
         if request.query:
             url = f"{url}?{query_text(request.query)}"
         return Ticket(
@@ -242,7 +243,7 @@ def decode(answer: Answer) -> Any:
     if answer.head:
         return dict(answer.headers)
     document = parse_document(answer.body)
-    if error := judge_document(document):
+    if b'"error_code"' in answer.body and (error := judge_document(document)):
         raise error
     return document
 
