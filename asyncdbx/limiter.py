@@ -105,6 +105,8 @@ class Lane:
         in_flight_limit: Calls at the server at once.
         in_flight: Calls at the server now.
         paused_until: Loop time before which nothing leaves.
+        refused_since: Loop time of the first 429 since the last other answer; None if the
+            last answer was no 429.
     """
 
     group: str
@@ -113,6 +115,7 @@ class Lane:
     in_flight_limit: int
     in_flight: int = 0
     paused_until: float = 0.0
+    refused_since: float | None = None
     stats: LaneStats = field(default_factory=LaneStats)
     _bucket: AsyncLimiter | None = None
     _window: Window | None = None
@@ -191,6 +194,7 @@ class Lane:
         """Learn from an answer that is no 429: the server lets calls through again."""
         self.stats.accepted += 1
         self._pauses = 0
+        self.refused_since = None
 
     def throttle(self, retry_after: float | None, *, sent_at: float, now: float) -> None:
         """Learn from a 429: hold the whole lane back.
@@ -205,6 +209,8 @@ class Lane:
             now: Loop time.
         """
         self.stats.throttled += 1
+        if self.refused_since is None:
+            self.refused_since = now
         if retry_after:
             self._pause(retry_after, now)
         elif sent_at >= self._paused_at:

@@ -534,6 +534,17 @@ async def test_an_endless_429_is_given_up_in_the_end() -> None:
         assert b.ended == []
 
 
+async def test_a_lane_that_is_only_refused_is_given_up_with_all_that_wait() -> None:
+    """500 calls end together; one by one they would take 500 pauses of 30 s."""
+    async with bench(taking(0, refused())) as b:
+        b.submit(b.lane(rate=10.0), *range(500))
+        await b.until_ended(500)
+
+        assert now() < 960
+        assert len(b.transport.sent) < 100
+        assert {type(ticket.error) for ticket in b.ended} == {Throttled}
+
+
 async def test_another_answer_between_429s_starts_the_patience_again() -> None:
     """900 s of nothing but 429, not 900 s since the first of them."""
     answers = [refused(60)] * 10 + [LOST] + [refused(60)] * 10

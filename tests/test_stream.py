@@ -50,10 +50,13 @@ class Script:
         if isinstance(answer, Exception):
             await asyncio.sleep(1)
             raise answer
-        for page in answer:
+        for number, page in enumerate(answer, 1):
             await asyncio.sleep(1)
+            if isinstance(page, Exception):
+                raise page
+            cursor = "more" if number < len(answer) else None
             records = [(json.dumps(record).encode(), record) for record in page]
-            yield FetchedPage(keep(records), None, 1, 0)
+            yield FetchedPage(keep(records), cursor, 1, 0)
 
 
 def _workspace(**answers: Any) -> Script:
@@ -91,6 +94,15 @@ async def _streamed(
 
 def _error(kind: type[ApiError]) -> ApiError:
     return kind("no", status=400)
+
+
+async def test_a_service_that_is_switched_off_half_way_is_missing() -> None:
+    """One page came, so the service was there; what should have followed is named."""
+    pages = [[{"cluster_id": "1"}], _error(Disabled)]
+    ids, missing, _ = await _streamed(_workspace(clusters=pages), "clusters")
+
+    assert ids == ["1"]
+    assert [type(each.error) for each in missing] == [Disabled]
 
 
 async def test_what_follows_is_asked_at_once() -> None:

@@ -322,10 +322,23 @@ class Engine:
         ticket.throttles += 1
         if ticket.throttled_since is None:
             ticket.throttled_since = now
-        if now - ticket.throttled_since > self._retry.throttled_for:
-            self._finish(ticket, None, error)
-        else:
+        long_ago = now - self._retry.throttled_for
+        if ticket.throttled_since >= long_ago:
             self._again(ticket)
+            return
+        queue = ticket.queue
+        self._finish(ticket, None, error)
+        if queue.lane.refused_since is not None and queue.lane.refused_since < long_ago:
+            self._give_up(queue, error)
+
+    def _give_up(self, queue: LaneQueue, error: Throttled) -> None:
+        """Finish every call of a lane that has heard nothing but 429 for too long.
+
+        One by one they would each find out for themselves, a pause after the other.
+        """
+        words = f"not asked any more, the lane is only refused: {error.message}"
+        while queue.waiting:
+            self._finish(queue.waiting.popleft(), None, refusal(error, words))
 
     def _again(self, ticket: Ticket) -> None:
         self._resting.pop(ticket, None)
@@ -353,6 +366,11 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     if type(loop).__module__.startswith("uvloop"):
         return time.monotonic
     return loop.time
+
+
+def refusal(error: Throttled, words: str) -> Throttled:
+    """Return the error of a call that was not sent because its like was refused."""
+    return Throttled(words, status=error.status, error_code=error.error_code)
 
 
 def _request(ticket: Ticket, headers: Mapping[str, str]) -> Request:

@@ -41,7 +41,8 @@ class RetryPolicy:
         attempts: Sends that may fail before the failure is final.
         first_wait: Upper bound of the first wait; it doubles with each failure.
         longest_wait: Upper bound of any wait.
-        throttled_for: How long one call may be answered with nothing but 429.
+        throttled_for: How long one call may be answered with nothing but 429; and a lane,
+            before all that wait in it are given up.
     """
 
     attempts: int = 6

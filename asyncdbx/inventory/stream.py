@@ -162,6 +162,7 @@ class _Crawl:
         self._running: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
         self._disabled: list[Missing] = []
+        self._begun: set[Unit] = set()  # a page came, and more were to follow
         self._tasks = asyncio.TaskGroup()
 
     async def run(self) -> None:
@@ -196,7 +197,7 @@ class _Crawl:
         try:
             await self._fetch(unit)
         except CallError as error:
-            await self._fail(unit, error)
+            await self._fail(unit, error, begun=unit in self._begun)
         else:
             self._done[unit.resource] += 1
             self._records.succeeded += 1
@@ -206,6 +207,8 @@ class _Crawl:
     async def _fetch(self, unit: Unit) -> None:
         resource = self._resources[unit.resource]
         async for page in fetch_unit(self._workspace, resource, unit, self._followers):
+            if page.cursor is not None:
+                self._begun.add(unit)
             for found in page.records:
                 self._add(found.children)
                 await self._give(unit.resource, found.rows)
@@ -220,14 +223,14 @@ class _Crawl:
         some = rows if room >= len(rows) else rows[: int(room)]
         await self._records.put(Found(self._workspace.name, name, some))
 
-    async def _fail(self, unit: Unit, error: CallError) -> None:
+    async def _fail(self, unit: Unit, error: CallError, *, begun: bool) -> None:
         first = is_first(unit, self._resources[unit.resource])
         if isinstance(error, NotFound) and not first:
             self._done[unit.resource] += 1
             return  # it was listed a moment ago, and has been deleted since
         arguments = {} if first else _arguments(unit)
         missing = Missing(self._workspace.name, unit.resource, arguments, error)
-        if isinstance(error, Disabled) and first:
+        if isinstance(error, Disabled) and first and not begun:
             self._disabled.append(missing)
         else:
             await self._records.put(missing)
