@@ -347,7 +347,7 @@ async def test_ten_lanes_end_exactly_when_their_rates_say() -> None:
 
         for rate in rates:
             times = ended[f"w{rate:g}"]
-            ideal = (999 - 0.0098 * rate) / (0.98 * rate) + 0.1
+            ideal = (999 - 0.00975 * rate) / (0.975 * rate) + 0.1
             assert len(times) == 1000
             assert times[-1] == pytest.approx(ideal, abs=1e-3)
         assert b.transport.most <= 40
@@ -370,7 +370,7 @@ async def test_a_lane_that_is_stopped_holds_up_no_other() -> None:
             b.submit(b.lane(workspace=f"w{n}", rate=10.0), *range(500))
         await b.until_ended(5000)
 
-        ideal = (499 - 0.098) / 9.8 + 0.2
+        ideal = (499 - 0.0975) / 9.75 + 0.2
         for n in range(1, 10):
             assert last[f"w{n}"] == pytest.approx(ideal, abs=1e-3)
         assert last["w0"] > 120 + ideal - 0.2
@@ -606,7 +606,7 @@ async def test_a_dead_workspace_ends_soon_and_hurts_no_other() -> None:
         )
         await b.until_ended(14_500)
 
-        assert now() == pytest.approx((499 - 0.098) / 9.8 + 0.1, abs=0.01)
+        assert now() == pytest.approx((499 - 0.0975) / 9.75 + 0.1, abs=0.01)
         assert all(t.error is None for t in b.ended if t.site.name != "dead")
 
 

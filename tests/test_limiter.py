@@ -113,9 +113,9 @@ async def test_a_call_that_leaves_late_does_not_crowd_those_after_it(
         busy.leave()
         left.append(now())
 
-    assert most_within(left, 1.0149) <= math.ceil(rate)
+    assert most_within(left, 1.0239) <= math.ceil(rate)
     # A stall of the loop costs its own time at the most, and nothing is waited for twice.
-    assert left[-1] <= 400 / (0.98 * rate) + 20 * stall
+    assert left[-1] <= 400 / (0.975 * rate) + 20 * stall
 
 
 @pytest.mark.parametrize("rate", [0.0833, 0.5, 2.0, 30.0, 100.0])
@@ -129,10 +129,11 @@ async def test_a_quiet_spell_earns_no_burst(rate: float) -> None:
 
 
 async def test_the_first_calls_leave_at_these_moments() -> None:
-    """2 % below the limit, evenly, with a slack of 10 ms, two in 1.015 s: exact."""
+    """2.5 % below the limit, evenly, slack of 10 ms, two in 1.024 s: exact."""
     busy = lane(2.0)
-    expected = [max(0.0, (n - 0.0196) / 1.96) for n in range(6)]
-    expected[2] = 1.015  # the window: the first one left without having waited
+    expected = [max(0.0, (n - 0.0195) / 1.95) for n in range(6)]
+    expected[2] = 1.024  # the window: the first one left without having waited
+    expected[4] = 2.048  # ... and so on, until the pace has fallen behind the window
 
     assert [await depart(busy) for _ in range(6)] == pytest.approx(expected, abs=1e-6)
 
@@ -350,5 +351,5 @@ async def test_a_cancelled_wait_takes_no_place_and_no_token() -> None:
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
-    assert await depart(busy) == pytest.approx(1.015)
+    assert await depart(busy) == pytest.approx(1.024)
     assert busy.in_flight == 0
