@@ -59,17 +59,21 @@ class WorkspaceProgress:
 
 
 class Rate:
-    """Counts per second over the last few seconds."""
+    """Counts per second over the last few seconds.
 
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+    Args:
+        now: When counting begins, at 0; seconds, of any monotonic clock.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._seen = deque([(now, 0)])
 
     def of(self, count: int, now: float) -> float:
         """Note a count and return how fast it has grown.
 
         Args:
             count: Of all so far.
-            now: Seconds, of any monotonic clock.
+            now: Seconds, of the same clock.
         """
         self._seen.append((now, count))
         while now - self._seen[0][0] > WINDOW and len(self._seen) > 2:
@@ -83,14 +87,15 @@ class Progress:
 
     Args:
         crawl: The crawl.
+        now: When it begins; seconds, of any monotonic clock.
     """
 
-    def __init__(self, crawl: Crawl) -> None:
+    def __init__(self, crawl: Crawl, now: float) -> None:
         self.crawl = crawl
-        self._rates: dict[str, Rate] = {}
         self._by_workspace: dict[str, list[Listing]] = {}
         for listing in crawl.listings.values():
             self._by_workspace.setdefault(listing.workspace.name, []).append(listing)
+        self._rates = {name: Rate(now) for name in self._by_workspace}
 
     def workspaces(self, now: float) -> list[WorkspaceProgress]:
         """Return where each workspace stands.
@@ -117,7 +122,7 @@ class Progress:
             sum(each.status != "complete" for each in ended),
             sum(each.records for each in listings),
             calls,
-            self._rates.setdefault(name, Rate()).of(calls, now),
+            self._rates[name].of(calls, now),
             sum(each.throttled for each in listings),
             sum(self.crawl.left(each) for each in running),
             max((self.seconds_left(each) for each in running), default=0.0),
@@ -148,7 +153,7 @@ async def watching(crawl: Crawl, log_format: LogFormat) -> AsyncGenerator[None]:
         log_format: ``"json"`` prints plain lines as JSON, on a terminal too.
     """
     console = Console(stderr=True)
-    progress = Progress(crawl)
+    progress = Progress(crawl, time.monotonic())
     live = console.is_terminal and log_format == "text"
     show = _show_live(progress, console) if live else _show_lines(progress, log_format)
     task = asyncio.create_task(show)

@@ -126,7 +126,7 @@ def test_a_watcher_that_fails_does_not_end_the_run(
 
 def test_a_rate_is_of_the_last_seconds() -> None:
     """Nothing at first, the mean of a window later, zero when nothing happens."""
-    rate = Rate()
+    rate = Rate(100.0)
     assert rate.of(0, 100.0) == 0.0
     assert rate.of(50, 101.0) == 50.0
     assert rate.of(100, 102.0) == 50.0
@@ -166,7 +166,7 @@ def test_a_table_shows_names_as_they_are() -> None:
     with console.capture() as captured:
         console.print(progress._workspaces_table([each]))
         console.print(
-            progress._busiest_table(progress.Progress(cast("Crawl", FewListings)))
+            progress._busiest_table(progress.Progress(cast("Crawl", FewListings), 0.0))
         )
     row = captured.get().splitlines()[1].split()
     assert row[0] == r"a[/b]\x1b]2;owned\x07[red]"
