@@ -16,8 +16,9 @@ from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import Column, Format, Output, Sheet
 from asyncdbx.cli.progress import LogFormat, log_line, watching
 from asyncdbx.errors import AsyncdbxError, UsageError
-from asyncdbx.inventory.resources import Resource, choose
+from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.run import Order, take_inventory
+from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.verdict import Ended, Verdict
 
 

@@ -11,8 +11,8 @@ from asyncdbx.cli.json_text import envelope
 from asyncdbx.cli.output import Column, Sheet
 from asyncdbx.errors import UsageError
 from asyncdbx.fleet import Fleet
-from asyncdbx.inventory.resources import Resource, Source
 from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.sources import Resource, Source
 from asyncdbx.inventory.stream import Found, Missing, stream
 from asyncdbx.json_stream import parse_document
 

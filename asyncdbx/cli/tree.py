@@ -12,7 +12,8 @@ from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import Column, Output, Sheet, is_terminal, output_options
 from asyncdbx.cli.records import Record, record_json, show_records
 from asyncdbx.fleet import Tree, tree_of
-from asyncdbx.inventory.resources import RESOURCES, Field, Resource, Source
+from asyncdbx.inventory.resources import RESOURCES
+from asyncdbx.inventory.sources import Field, Resource, Source
 
 _PATH = Field(("path",))
 VOLUME_FILES = Resource(

@@ -14,7 +14,8 @@ from asyncdbx.catalog.limits import Limit
 from asyncdbx.errors import ApiError, CallError, Denied, Disabled, NotFound
 from asyncdbx.fleet import FetchedPage, Fleet, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
-from asyncdbx.inventory.resources import RESOURCES, Resource
+from asyncdbx.inventory.resources import RESOURCES
+from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, State, Unit
 from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
 from asyncdbx.inventory.verdict import Ended, judge_listing

@@ -8,7 +8,7 @@ import orjson
 
 from asyncdbx.errors import BadAnswer, UsageError
 from asyncdbx.fleet import FetchedPage, RawRecord, Workspace
-from asyncdbx.inventory.resources import Resource
+from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Unit
 from asyncdbx.inventory.units import Followers, Found, Step, read
 

@@ -5,121 +5,21 @@ Data and plain functions; nothing here waits. Facts on endpoints: chapter 1 of t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal, cast
+from typing import Any
 
 from asyncdbx.errors import UsageError
+from asyncdbx.inventory.sources import (
+    Arguments,
+    Fetch,
+    Field,
+    Follow,
+    Record,
+    Resource,
+    Source,
+)
 
-__all__ = ["ACCOUNT", "RESOURCES", "WORKSPACE", "Field", "Resource", "Source", "choose"]
-
-Record = Mapping[str, Any]
-Arguments = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Where a column's value stands.
-
-    Attributes:
-        parts: Each a dotted path into the record (``"settings.name"``), or ``"@"`` and the
-            name of an argument of the call: a secret's key is unique in its scope only.
-        between: What joins several parts.
-    """
-
-    parts: tuple[str, ...]
-    between: str = "/"
-
-    def of(self, record: Record, arguments: Record) -> str | None:
-        """Return the value as text, or None if a part of it is missing."""
-        values = [_part(part, record, arguments) for part in self.parts]
-        if None in values:
-            return None
-        return self.between.join(str(value) for value in values)
-
-
-def _part(part: str, record: Record, arguments: Record) -> Any:
-    value: Any = record
-    if part.startswith("@"):
-        value, part = arguments, part[1:]
-    for key in part.split("."):
-        value = cast("Record", value).get(key) if isinstance(value, Mapping) else None
-    return None if isinstance(value, dict | list) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """One more call for each record, whose answer is the record that is kept.
-
-    Attributes:
-        endpoint: Gives the whole object.
-        arguments: Of that call, from the record of the listing.
-        when: Whether this record needs it; the record itself is kept if not.
-        merge: Its inner arrays come in pages, to be joined.
-    """
-
-    endpoint: str
-    arguments: Callable[[Record], Arguments]
-    when: Callable[[Record], bool] = lambda _: True
-    merge: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """A listing that is asked once for each record of another resource.
-
-    Attributes:
-        resource: The other resource.
-        arguments: Of the call, from its record; None if this record has no such listing.
-        source: Endpoint of its source whose records are meant; "" for all of them.
-    """
-
-    resource: str
-    arguments: Callable[[Record], Arguments | None]
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Calls that give records of a resource.
-
-    Attributes:
-        endpoint: The listing; of ``kind`` object, the call whose answer is one record.
-        id: Where a record's id stands.
-        name: Where its name stands.
-        arguments: Of the first call.
-        follow: The listing is asked for each record of another resource.
-        fetch: One more call for each record.
-        tree: ``arguments`` name the root of a tree, and directories are descended into.
-        object: The answer itself is the one record.
-        parent: Where the ``parent`` column's value stands: a scope, a directory, a schema.
-    """
-
-    endpoint: str
-    id: Field
-    name: Field | None = None
-    arguments: Arguments = field(default_factory=dict[str, Any])
-    follow: tuple[Follow, ...] = ()
-    fetch: Fetch | None = None
-    tree: bool = False
-    object: bool = False
-    parent: Field | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What an inventory lists under one name.
-
-    Attributes:
-        name: E.g. ``"clusters"``; the table's folder.
-        scope: Whether workspaces or accounts have it.
-        sources: Where its records come from. Several are read one beside the other: a
-            model may stand in the workspace's registry or in Unity Catalog.
-    """
-
-    name: str
-    sources: tuple[Source, ...]
-    scope: Literal["workspace", "account"] = "workspace"
+__all__ = ["ACCOUNT", "RESOURCES", "WORKSPACE", "choose"]
 
 
 def _at(*parts: str) -> Field:

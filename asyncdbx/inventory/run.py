@@ -12,8 +12,8 @@ from asyncdbx.errors import DeadlineReached
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.crawl import Crawl, Listing
 from asyncdbx.inventory.folder import Folder
-from asyncdbx.inventory.resources import Resource
 from asyncdbx.inventory.rows import Columns
+from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, discard
 from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended, Verdict

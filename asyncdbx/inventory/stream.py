@@ -16,8 +16,9 @@ import orjson
 from asyncdbx.errors import CallError, Disabled, NotFound
 from asyncdbx.fleet import Workspace
 from asyncdbx.inventory.fetching import fetch_unit
-from asyncdbx.inventory.resources import RESOURCES, Resource
+from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Unit
 from asyncdbx.inventory.units import first_units, followers_of, is_first
 

@@ -14,8 +14,8 @@ import orjson
 from asyncdbx.errors import BadAnswer
 from asyncdbx.fleet import RawRecord
 from asyncdbx.fleet.tree import TREES
-from asyncdbx.inventory.resources import Follow, Record, Resource, Source
 from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.sources import Follow, Record, Resource, Source
 from asyncdbx.inventory.spool import Unit
 
 __all__ = ["Followers", "Found", "Step", "first_units", "followers_of", "is_first", "read"]
