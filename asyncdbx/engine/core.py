@@ -221,7 +221,7 @@ class Engine:
                 queue.taken.set_result(None)
         elif queue.waiting:
             if lane.is_open(now) and queue.pump is None:
-                self._ready(queue)
+                self._ready(queue)  # as _offer would; here it is the way of most calls
             else:
                 self._offer(queue, now)
         return ticket

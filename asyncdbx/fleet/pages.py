@@ -116,7 +116,7 @@ def page_of(ticket: Ticket, pager: Pager, keep: Keep[T]) -> FetchedPage[T]:
     Args:
         ticket: Made by ``page_ticket``.
         pager: Where the listing stood.
-        keep: As given to ``page_ticket``.
+        keep: As given to ``page_ticket``; here it only says what the records became.
 
     Raises:
         CallError: the call failed, what it brought is no page of this listing, or the
