@@ -11,6 +11,7 @@ AsyncdbxError
     │   └── WorkspaceDown  earlier calls found the host dead or the credential refused
     ├── BadAnswer          an answer arrived that is not what the endpoint promises
     │   └── Incomplete     a listing that cannot be followed to its end
+    │       └── Changed    it broke off, and was another one when it was asked for again
     └── ApiError           the server said no
         ├── Unauthenticated    401
         ├── Denied             403
@@ -29,6 +30,7 @@ __all__ = [
     "AsyncdbxError",
     "BadAnswer",
     "CallError",
+    "Changed",
     "ConcurrencyExceeded",
     "ConfigError",
     "DeadlineReached",
@@ -132,6 +134,13 @@ class BadAnswer(CallError):
 
 class Incomplete(BadAnswer):
     """A listing that cannot be followed to its end: a repeated or missing page token."""
+
+
+class Changed(Incomplete):
+    """A page broke off, and was another one when it was asked for again.
+
+    Records of it have left that may not be there any more, and others stand before them.
+    """
 
 
 class ApiError(CallError):

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -23,9 +23,14 @@ __all__ = ["Answer", "Request", "Timeouts", "Transport"]
 # A refused encoding cannot surprise us; "br" without its library would look like a 400.
 ENCODINGS = frozenset({"", "gzip", "identity"})
 
-PIECE = 2**18  # bytes decoded at a time, so that a gzip bomb is noticed while it is small
+PIECE = 2**16  # bytes decoded at a time, so that a gzip bomb is noticed while it is small
 
-Feed = Callable[[bytes], object]
+# JSON of different records shrinks to a tenth or, at the best, a sixtieth; a bomb of zeros
+# to a thousandth.
+BOMB_RATIO = 250
+BOMB_SIZE = 8 * 2**20  # bytes decoded before the ratio counts
+
+Feed = Callable[[bytes], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,22 @@ class Answer:
 class _Exchange:
     """One exchange under the eyes of the watchdog."""
 
-    __slots__ = ("_cancels", "_counted", "late", "received", "since", "streamed", "task")
+    __slots__ = (
+        "_cancels",
+        "_counted",
+        "held",
+        "late",
+        "received",
+        "since",
+        "streamed",
+        "task",
+    )
 
     def __init__(self, task: "asyncio.Task[object]", now: float) -> None:
         self.task = task
         self.since = now
         self.streamed = False
+        self.held = False
         self.received = 0
         self.late = ""
         self._counted = 0
@@ -106,6 +121,15 @@ class _Exchange:
         """Note that the body begins now and is handed on as it comes."""
         self.streamed = True
         self.since = now
+
+    def hold(self) -> None:
+        """Note that nothing is read for a while: the consumer is slow, not the server."""
+        self.held = True
+
+    def go_on(self, now: float) -> None:
+        """Note that the body is read again; a new stretch begins."""
+        self.held = False
+        self.since, self._counted = now, self.received
 
     def look(self, now: float, limits: Timeouts) -> None:
         """End the exchange if it takes too long."""
@@ -122,7 +146,7 @@ class _Exchange:
         if not self.streamed:
             late = elapsed > limits.total
             return f"no whole answer within {limits.total:g} s" if late else ""
-        if elapsed <= limits.grace:
+        if self.held or elapsed <= limits.grace:
             return ""
         rate = (self.received - self._counted) / elapsed
         if rate < limits.minimum_rate:
@@ -140,23 +164,31 @@ class _Gunzip:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
-        self._begun = False
+        self._packed = 0
+        self._unpacked = 0
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what the next bytes decode to, at most ``PIECE`` at a time."""
-        self._begun = True
+        self._packed += len(chunk)
         try:
             while chunk:
                 if self._member.eof:  # gzip files may be joined
                     self._member = zlib.decompressobj(wbits=31)
-                yield self._member.decompress(chunk, PIECE)
+                piece = self._member.decompress(chunk, PIECE)
+                self._unpacked += len(piece)
+                if self._unpacked > max(BOMB_SIZE, BOMB_RATIO * self._packed):
+                    raise BadAnswer(
+                        f"a decompression bomb: {self._packed:,} bytes of gzip unpack to"
+                        f" more than {self._unpacked:,}"
+                    )
+                yield piece
                 chunk = self._member.unconsumed_tail or self._member.unused_data
         except zlib.error as error:
             raise BadAnswer(f"the body is no valid gzip: {error}") from error
 
     def close(self) -> None:
         """Raise Unreachable unless the body was whole or empty."""
-        if self._begun and not self._member.eof:
+        if self._packed and not self._member.eof:
             raise Unreachable("the gzip body ends too early")
 
 
@@ -235,7 +267,9 @@ class Transport:
         Args:
             request: What to send.
             feed: Takes the decoded body of a 200 chunk by chunk instead of having it
-                collected; what it raises ends the exchange and goes to the caller.
+                collected; what it raises ends the exchange and goes to the caller. If it
+                returns something to wait for, nothing is read meanwhile: the socket fills,
+                and the server waits too.
 
         Raises:
             Unreachable: no whole answer; says whether the server can have seen the call.
@@ -308,7 +342,10 @@ class Transport:
                 exchange.received += len(piece)
                 if exchange.received > self.max_body and not exchange.streamed:
                     raise BadAnswer(f"the answer is larger than {self.max_body:,} bytes")
-                feed(piece)
+                if (room := feed(piece)) is not None:
+                    exchange.hold()
+                    await room
+                    exchange.go_on(asyncio.get_running_loop().time())
         if gunzip is not None:
             gunzip.close()
 

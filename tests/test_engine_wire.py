@@ -1,26 +1,20 @@
 """Engine and transport together, against a server that misbehaves on real sockets."""
 
 import asyncio
-import gc
 import gzip
 import itertools
 import socket
 import traceback
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from random import Random
-from typing import Any
 
 import pytest
-from scripted_server import Arrival, Script, Server, answer, saying, serve
+from scripted_server import Arrival, answer, saying
+from wire_client import TOKEN, client, first_then, head
 from yarl import URL
 
 from asyncdbx import catalog
 from asyncdbx.auth import StaticCredential
 from asyncdbx.catalog.paging import Pager
-from asyncdbx.config import Secret
-from asyncdbx.engine import Engine, LaneQueue, RetryPolicy, Site, Ticket
+from asyncdbx.engine import Site, Ticket
 from asyncdbx.errors import (
     ApiError,
     BadAnswer,
@@ -31,93 +25,11 @@ from asyncdbx.errors import (
     WorkspaceDown,
 )
 from asyncdbx.fleet import pages
-from asyncdbx.fleet.pages import page_of, page_ticket, whole
-from asyncdbx.json_stream import parse_document
 from asyncdbx.limiter import Lane
-from asyncdbx.transport import Transport
 
 pytestmark = pytest.mark.wire
 
-TOKEN = "dapi-canary-0123"
 JOBS = b'{"jobs": [' + b", ".join(b'{"job_id": %d}' % n for n in range(500)) + b"]}"
-EAGER = RetryPolicy(first_wait=0.001)  # real time: the waits are not what is tested here
-
-
-@dataclass
-class Client:
-    """An engine over a real transport, and one lane to a server."""
-
-    server: Server
-    engine: Engine
-    queue: LaneQueue
-    site: Site
-    pager: Pager = field(
-        default_factory=lambda: Pager.start(catalog.endpoint("jobs.list"), {})
-    )
-
-    def ticket(
-        self, path: str = "/api", *, method: str = "GET", safe: bool = True
-    ) -> Ticket:
-        return Ticket(
-            self.site,
-            "jobs.list",
-            method,
-            URL(self.server.url(path)),
-            self.queue,
-            safe=safe,
-            decode=lambda got: parse_document(got.body),
-        )
-
-    async def call(self, path: str = "/api", **more: Any) -> Any:
-        return await self.engine.run(self.ticket(path, **more))
-
-    async def page(self) -> list[int]:
-        def make(_: str, __: Mapping[str, Any]) -> Ticket:
-            return self.ticket()
-
-        ticket = page_ticket(self.pager, make, whole)
-        await self.engine.run(ticket)
-        return [
-            record["job_id"] for _, record in page_of(ticket, self.pager, whole).records
-        ]
-
-
-@asynccontextmanager
-async def client(
-    script: Script, *, connections: int = 8, in_flight: int = 100
-) -> AsyncGenerator[Client]:
-    """A client and its server; afterwards neither has an open connection."""
-    async with serve(script) as server:
-        async with Transport() as transport:
-            async with Engine(
-                transport,
-                connections=connections,
-                retry=EAGER,
-                rng=Random(1),  # noqa: S311 - reproducible jitter
-            ) as engine:
-                header = {"Authorization": f"Bearer {TOKEN}"}
-                site = Site("w", StaticCredential(header, (Secret(TOKEN),)))
-                queue = engine.queue(Lane("jobs.list", "w", None, in_flight))
-                yield Client(server, engine, queue, site)
-            assert not transport._in_flight
-        await server.until(lambda: server.open == 0)
-    gc.collect()  # an unclosed transport would warn now
-
-
-def first_then(*first: bytes, then: bytes, keep: bool = False) -> Script:
-    """Say each of these to one arrival, closing after it; then always the same."""
-    left = iter(first)
-
-    async def script(arrival: Arrival) -> bool:
-        said = next(left, None)
-        await arrival.say(then if said is None else said)
-        return said is None or keep
-
-    return script
-
-
-def head(*lines: str) -> bytes:
-    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode()
 
 
 async def test_a_thousand_calls_share_a_few_connections() -> None:
@@ -224,18 +136,15 @@ async def test_acls_come_under_two_names(body: bytes, found: list[str] | None) -
     """Code and printed example of the API differ; anything else is an error."""
     async with client(saying(answer(body))) as c:
         c.pager = Pager.start(catalog.endpoint("secrets.list_acls"), {"scope": "s"})
-        ticket = page_ticket(
-            c.pager, lambda name, _: replace(c.ticket(), endpoint=name), whole
-        )
-        await c.engine.run(ticket)
         if found is None:
             with pytest.raises(BadAnswer, match=r"^secrets.list_acls on w: "):
-                page_of(ticket, c.pager, whole)
+                [part async for part in c.parts()]
             return
-        page = page_of(ticket, c.pager, whole)
+        *parts, end = [part async for part in c.parts()]
 
-    assert [record["principal"] for _, record in page.records] == found
-    assert page.cursor is None
+    records = [record for part in parts for _, record in part.records]
+    assert [record["principal"] for record in records] == found
+    assert (end.records, end.ends_page, end.cursor) == ([], True, None)
 
 
 async def test_a_page_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

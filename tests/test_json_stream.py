@@ -7,6 +7,7 @@ import random
 import re
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,21 +22,73 @@ from asyncdbx.json_stream import (
     RecordStream,
     TooLarge,
     Truncated,
+    ValueStream,
+    array,
+    batches,
     parse_document,
     parsing,
 )
-from asyncdbx.json_stream import stream as scanner
+from asyncdbx.json_stream.scanner import Scanner
 
 Path = str | tuple[str, ...] | None
+
+
+KINDS: list[tuple[type[RecordStream | ValueStream], bool]] = [
+    (RecordStream, True),
+    (RecordStream, False),
+    (ValueStream, True),
+    (ValueStream, False),
+]
 
 
 def read(
     chunks: Iterable[bytes], path: Path = "files", **caps: Any
 ) -> tuple[list[Record], dict[str, Any], RecordStream]:
-    """Feed ``chunks``; return the records, the rest and the stream."""
-    stream = RecordStream(path, **caps)
-    records = [record for chunk in chunks for record in stream.feed(chunk)]
-    return records, stream.close(), stream
+    """Feed ``chunks``; return the records, the rest and the stream.
+
+    Every kind of stream must say the same, with and without guessing.
+    """
+    told = [*chunks]
+    outcomes = [outcome_of(kind(path, guess=guess, **caps), told) for kind, guess in KINDS]
+    first = outcomes[0]
+    for kind, outcome in zip(KINDS, outcomes, strict=True):
+        assert outcome.said == first.said, kind
+    if first.error is not None:
+        raise first.error
+    assert isinstance(first.stream, RecordStream)
+    return first.records, first.stream.rest, first.stream
+
+
+@dataclass
+class Outcome:
+    """What became of a document."""
+
+    stream: RecordStream | ValueStream
+    records: list[Any]
+    error: JsonStreamError | None = None
+
+    @property
+    def said(self) -> object:
+        """All that does not depend on the kind of stream."""
+        if self.error is not None:
+            return type(self.error), str(self.error)
+        raw = isinstance(self.stream, RecordStream)
+        meant = values(self.records) if raw else self.records
+        return exactly(meant), exactly(self.stream.rest), self.stream.found
+
+
+def outcome_of(stream: RecordStream | ValueStream, chunks: Iterable[bytes]) -> Outcome:
+    """Feed ``chunks`` and note what came of them."""
+    try:
+        return Outcome(stream, take(stream, chunks))
+    except JsonStreamError as error:
+        return Outcome(stream, [], error)
+
+
+def take(stream: RecordStream | ValueStream, chunks: Iterable[bytes]) -> list[Any]:
+    """Feed ``chunks`` to their end; return what comes out."""
+    batches = [batch for chunk in chunks for batch in stream.feed(chunk)]
+    return [record for batch in [*batches, *stream.close()] for record in batch]
 
 
 def pieces(document: bytes, size: int) -> Iterator[bytes]:
@@ -196,15 +249,43 @@ def test_a_long_listing_comes_out_the_same_in_chunks_of_any_size(
     assert (values(records), rest) == (files, {"has_more": True})
 
 
-def test_records_leave_with_the_chunk_that_makes_them_whole() -> None:
-    """The first record does not wait for the second one's end."""
-    stream = RecordStream("files")
-    assert stream.feed(b'{"files":[{"a":1} ') == []
-    assert stream.feed(b', {"b"') == [(b'{"a":1}', {"a": 1})]
-    assert stream.count == 1
-    assert stream.feed(b":2}]") == [(b'{"b":2}', {"b": 2})]
-    assert stream.feed(b"}") == []
-    assert stream.close() == {}
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_leaves_as_soon_as_the_next_one_begins(kind: Any) -> None:
+    """The first does not wait for the second one's end; the last leaves at the end."""
+    stream = kind[0]("files", guess=kind[1])
+    counts: list[int] = []
+    for chunk in (b'{"files":[{"a":1} ', b', {"b"', b':2},{"b":3}', b',{"b":4}', b"]}"):
+        for batch in stream.feed(chunk):
+            assert batch
+        counts.append(stream.count)
+    assert counts[:4] == [0, 1, 2, 3]
+    assert counts[4] + sum(len(batch) for batch in stream.close()) == 4
+    assert (stream.count, stream.rest) == (4, {})
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("last", ["x", 1, "},{", ',"'])
+def test_records_whose_parts_look_like_them(indent: int | None, last: Any) -> None:
+    """Tables begin with a name, and so do their columns."""
+    tables: list[Any] = [
+        {
+            "name": f"t{n}",
+            "columns": [{"name": f"c{c}", "type": last} for c in range(n % 7)],
+            "id": f"{n:08x}",
+        }
+        for n in range(3000)
+    ]
+    text = json.dumps({"tables": tables, "next_page_token": "x"}, indent=indent).encode()
+    for size in (1000, 65536, 10**7):
+        records, rest, _ = read(pieces(text, size), "tables")
+        assert (values(records), rest) == (tables, {"next_page_token": "x"})
+
+
+def test_the_first_record_leaves_with_the_first_chunk() -> None:
+    """However long the listing is."""
+    stream = ValueStream("files")
+    chunk = b'{"files":[' + b",".join(b'{"path":"/%d"}' % n for n in range(9000))
+    assert next(stream.feed(chunk)) == [{"path": "/0"}]
 
 
 def test_integers_beyond_64_bits_keep_their_digits() -> None:
@@ -273,13 +354,20 @@ def judge(text: bytes) -> tuple[str, str] | None:
 
 
 def outcome(text: bytes, size: int) -> tuple[str, str] | None:
-    """Read with a RecordStream; None if it refuses."""
-    try:
-        records, rest, _ = read(pieces(text, size))
-    except JsonStreamError as error:
-        assert 0 <= error.offset <= len(text)  # noqa: PT017 - a refusal is no failure
+    """Read with every kind of stream, which must agree; None if they refuse.
+
+    Where several things are wrong, each may name another one.
+    """
+    found = [
+        outcome_of(kind("files", guess=guess), pieces(text, size)) for kind, guess in KINDS
+    ]
+    refusals = [each.error for each in found if each.error is not None]
+    if refusals:
+        assert len(refusals) == len(found)
+        assert all(0 <= error.offset <= len(text) for error in refusals)
         return None
-    return exactly(values(records)), exactly(rest)
+    assert all(each.said == found[0].said for each in found)
+    return exactly(values(found[0].records)), exactly(found[0].stream.rest)
 
 
 @settings(max_examples=600, deadline=None)
@@ -346,16 +434,15 @@ def test_every_flipped_bit_is_refused_or_read_as_json_reads_it(document: bytes) 
         (b'{"files":[1],"a":NaN}', JsonStreamError, "byte 17: unexpected character"),
         (b'{"files":[{"a":1},{"a":2}\0{"a":3},{"a":4}]}', JsonStreamError, "byte 25: "),
         (
-            b'{"files":[' + b"[" * 201 + b"]" * 201 + b"]}",
+            b'{"files":[' + b"[" * 1025 + b"]" * 1025 + b"]}",
             JsonStreamError,
-            "byte 10: nested",
+            "byte 10: nested deeper than 1,024 levels",
         ),
         (
-            b'{"a":' + b"[" * 200 + b"]" * 200 + b"}",
+            b'{"a":' + b"[" * 1024 + b"]" * 1024 + b"}",
             JsonStreamError,
-            "byte 0: nested deeper",
+            "byte 0: nested deeper than 1,024 levels",
         ),
-        (b'{"files":[' + b"[" * 2000 + b"]" * 2000 + b"]}", JsonStreamError, "depth limit"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
@@ -383,17 +470,22 @@ def test_a_bare_array_may_not_be_another_value() -> None:
 def test_one_record_too_deep_among_many_is_found() -> None:
     """Records that are read in one go are looked at, too."""
     alike = b",".join(b'{"a":%d}' % n for n in range(9))
-    deep = b'{"a":' + b"[" * 200 + b"]" * 200 + b"}"
-    with pytest.raises(JsonStreamError, match=r"^byte 73: nested deeper than 200 levels$"):
+    deep = b'{"a":' + b"[" * 1024 + b"]" * 1024 + b"}"
+    with pytest.raises(
+        JsonStreamError, match=r"^byte 73: nested deeper than 1,024 levels$"
+    ):
         read([b"[" + alike + b"," + deep + b"," + alike + b"]"], "")
 
 
-def test_two_hundred_levels_are_let_in() -> None:
+def test_a_thousand_levels_are_let_in() -> None:
     """Brackets in strings or side by side are no depth."""
-    deep = json.loads("[" * 200 + '"]["' + "]" * 200)
-    wide: list[Any] = [[]] * 500
-    records, rest, _ = read([json.dumps({"files": [1, deep, wide], "a": wide}).encode()])
-    assert (values(records), rest) == ([1, deep, wide], {"a": wide})
+    deep = json.loads("[" * 900 + '"]["' + "]" * 900)
+    wide: list[Any] = [[]] * 5000
+    text = orjson.dumps({"files": [1, 2, wide], "a": wide})
+    text = text.replace(b"[1,2", b"[1," + b"[" * 900 + b'"]["' + b"]" * 900)
+    records, rest, _ = read([text])
+    assert values(records) == [1, deep, wide]
+    assert rest == {"a": wide}
 
 
 # -- caps, memory, time
@@ -415,9 +507,9 @@ def test_a_record_and_the_rest_have_a_cap(size: int) -> None:
 def test_an_endless_record_is_stopped_while_it_comes() -> None:
     """Nothing waits for its end."""
     stream = RecordStream("files", max_record=100)
-    stream.feed(b'{"files":["')
+    assert [*stream.feed(b'{"files":["')] == []
     with pytest.raises(TooLarge, match=r"^byte 10: a record has more than 100 bytes$"):
-        stream.feed(b"x" * 101)
+        [*stream.feed(b"x" * 101)]
 
 
 def test_the_whole_document_has_a_cap() -> None:
@@ -441,41 +533,19 @@ def test_memory_is_that_of_a_chunk() -> None:
     tracemalloc.start()
     try:
         for chunk in listing(25_000):
-            stream.feed(chunk)
+            for _ in stream.feed(chunk):
+                pass
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (stream.close(), stream.count) == ({}, 25_001)
+    assert sum(len(batch) for batch in stream.close()) <= 1
+    assert (stream.rest, stream.count) == ({}, 25_001)
     assert peak < 500_000
-
-
-class Counting:
-    """A compiled pattern or a parser that counts the bytes it is given."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.seen = 0
-
-    def __call__(self, text: bytes) -> Any:
-        self.seen += len(text)
-        return self.inner(text)
-
-    def finditer(self, text: bytes, start: int) -> Iterator[re.Match[bytes]]:
-        for found in self.inner.finditer(text, start):
-            self.seen += len(found[0])
-            yield found
-
-    def match(self, text: bytes, start: int) -> Any:
-        found = self.inner.match(text, start)
-        self.seen += len(found[0])
-        return found
 
 
 STRING = b'["' + b"\\\\x" * 20_000 + b'"]'
 DEEP = b'[{"a":' + b'[{"x":[' * 60 + b"1,2," * 10_000 + b"3" + b"]}]" * 60 + b"}]"
 ODD = b"[" + b'{"a":[{"a":1},{"a":2}]},{"b":"},{"},' * 1500 + b"1]"
-
-
 LATE = b"[" + b'{"a":1},' * 3000 + b'{"a":[{"a":1},{"a":2}]}]'
 
 
@@ -483,33 +553,40 @@ LATE = b"[" + b'{"a":1},' * 3000 + b'{"a":[{"a":1},{"a":2}]}]'
     "document", [STRING, DEEP, ODD, LATE], ids=["string", "deep", "odd", "late"]
 )
 @pytest.mark.parametrize("size", [1, 1000, 10**6])
+@pytest.mark.parametrize("kind", KINDS)
 def test_work_is_linear_in_the_bytes(
-    monkeypatch: pytest.MonkeyPatch, document: bytes, size: int
+    monkeypatch: pytest.MonkeyPatch, document: bytes, size: int, kind: Any
 ) -> None:
-    """However the bytes are cut, each is looked at a few times only."""
-    parser = Counting(orjson.loads)
-    for module in (parsing, scanner):
-        monkeypatch.setattr(module, "loads", parser)
-    patterns = {
-        name: Counting(getattr(scanner, name))
-        for name in ("_STRUCTURE", "_BRACKETS", "_STRING_END", "_SEPARATOR")
-    }
-    for name, pattern in patterns.items():
-        monkeypatch.setattr(scanner, name, pattern)
+    """However the bytes are cut, each is parsed and scanned a few times only."""
+    parsed = scanned = 0
 
-    records, _, _ = read(pieces(document, size), "")
+    def loads(text: bytes | memoryview) -> Any:
+        nonlocal parsed
+        parsed += len(text)
+        return orjson.loads(text)
 
-    assert values(records) == json.loads(document)
-    assert 0.8 < parser.seen / len(document) < 3
-    scanned = sum(pattern.seen for pattern in patterns.values())
-    assert 0 < scanned / len(document) < 2
+    class Counting(Scanner):
+        def walk(self, text: bytes) -> Iterator[int]:
+            nonlocal scanned
+            scanned += len(text)
+            return super().walk(text)
 
+        def leap(self, text: bytes) -> int | None:
+            nonlocal scanned
+            scanned += len(text)
+            return super().leap(text)
 
-def test_a_stretch_without_structure_is_scanned_once() -> None:
-    """The pattern never fails: a failure would be tried again from the next byte."""
-    for text in [b" " * 50_000, b'"x"', b"1" * 50_000 + b'"']:
-        found = [m.span(1) for m in scanner._STRUCTURE.finditer(text)]
-        assert found[0][1] == len(text)
+    monkeypatch.setattr(parsing, "loads", loads)
+    monkeypatch.setattr(batches, "loads", loads)
+    monkeypatch.setattr(array, "Scanner", Counting)
+
+    stream = kind[0]("", guess=kind[1])
+    records = take(stream, pieces(document, size))
+
+    meant = values(records) if kind[0] is RecordStream else records
+    assert meant == json.loads(document)
+    assert 0.8 < parsed / len(document) < 3
+    assert 0 < scanned / len(document) < 4.5
 
 
 # -- whole bodies

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -268,7 +269,7 @@ def test_what_is_no_spool_of_ours_is_refused(file: Path) -> None:
     whole = file.read_bytes()
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA user_version = 7")
-    with pytest.raises(StoreError, match="has format 7 and this asyncdbx writes format 1"):
+    with pytest.raises(StoreError, match="has format 7 and this asyncdbx writes format 2"):
         Spool.open(file, PLAN)
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA application_id = 7")
@@ -361,6 +362,7 @@ DIRECTORIES = 2_000
 CRAWL = """
 import sys
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, sys.argv[2])
 import test_spool
 test_spool.crawl(Path(sys.argv[1]))
@@ -462,3 +464,89 @@ def test_a_spool_killed_while_it_is_begun_is_begun_anew(file: Path) -> None:
     file.touch()
     with Spool.open(file, PLAN) as spool:
         assert not spool.resumed
+
+
+def staged(file: Path) -> int:
+    """Return how many records are put aside in the file."""
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        count: int = db.execute("SELECT count(*) FROM staged").fetchone()[0]
+        return count
+
+
+def test_what_is_put_aside_is_no_ones_until_its_page_is_whole(
+    spool: Spool, file: Path
+) -> None:
+    """The commit makes it the listing's, in order, with what came last."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.stage(unit_id, [record(1), record(2)])
+    spool.stage(unit_id, [record(3), record(1, b'{"newer":1}')], [directory(7)])
+
+    assert (all_rows(spool), spool.summary(*DBFS).records) == ([], 0)
+    assert [unit for _, unit in hand_out(spool)] == [directory(7)]
+
+    spool.commit(unit_id, outcome="done", records=[record(4)])
+
+    newest = [record(1, b'{"newer":1}'), record(2), record(3), record(4)]
+    assert all_rows(spool) == newest
+    summary = spool.summary(*DBFS)
+    assert (summary.records, summary.duplicates) == (4, 1)
+    assert staged(file) == 0
+
+
+def test_two_pages_of_a_unit_are_put_aside_one_after_the_other(spool: Spool) -> None:
+    """Each is committed at its end."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.stage(unit_id, [record(1)])
+    spool.commit(unit_id, outcome="pending", cursor="next")
+    assert all_rows(spool) == [record(1)]
+    spool.stage(unit_id, [record(2)])
+    spool.commit(unit_id, outcome="done")
+    assert all_rows(spool) == [record(1), record(2)]
+
+
+@pytest.mark.parametrize("outcome", ["partial", "denied", "unavailable"])
+def test_what_was_put_aside_of_a_page_that_failed_is_forgotten(
+    spool: Spool, file: Path, outcome: Any
+) -> None:
+    """The pages before it stand."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.commit(unit_id, outcome="pending", records=[record(1)], cursor="next")
+    spool.stage(unit_id, [record(2)])
+    spool.commit(unit_id, outcome=outcome, error="cut")
+    assert (all_rows(spool), staged(file)) == ([record(1)], 0)
+
+
+def test_a_page_that_is_fetched_anew_begins_with_nothing_aside(spool: Spool) -> None:
+    """Also if nothing was put aside."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.unstage(unit_id)
+    spool.stage(unit_id, [record(1), record(2)])
+    spool.unstage(unit_id)
+    spool.stage(unit_id, [record(3)])
+    spool.commit(unit_id, outcome="done")
+    assert all_rows(spool) == [record(3)]
+
+
+def test_a_spool_that_is_opened_again_has_nothing_aside(file: Path) -> None:
+    """The page was never whole, so it is fetched again."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add([directory(0)])
+        ((unit_id, _),) = hand_out(spool)
+        spool.stage(unit_id, [record(1)])
+    assert staged(file) == 1
+    with Spool.open(file, PLAN) as spool:
+        assert staged(file) == 0
+        ((unit_id, _),) = hand_out(spool)
+        spool.stage(unit_id, [record(2)])
+        spool.commit(unit_id, outcome="done")
+        assert all_rows(spool) == [record(2)]
+
+
+def test_only_of_a_unit_in_hand_something_can_be_put_aside(spool: Spool) -> None:
+    """Anything else is a bug."""
+    with pytest.raises(KeyError):
+        spool.stage(7, [record(1)])

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import pytest
 
 from asyncdbx.errors import ApiError, Denied, Disabled, NotFound
-from asyncdbx.fleet import FetchedPage, Workspace
+from asyncdbx.fleet import Part, Workspace
 from asyncdbx.fleet.pages import Keep
 from asyncdbx.inventory import stream as streams
 from asyncdbx.inventory.resources import RESOURCES
@@ -37,13 +37,13 @@ class Script:
     config: Config = field(default_factory=Config)
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
-    async def pages_of(
+    async def parts(
         self,
         endpoint: str,
         arguments: Mapping[str, Any],
         keep: Keep[T],
         cursor: str | None = None,
-    ) -> AsyncIterator[FetchedPage[T]]:
+    ) -> AsyncGenerator[Part[T]]:
         key = (endpoint, next(iter(arguments.values()), None))
         self.asked.append(key)
         answer = self.answers[key]
@@ -56,7 +56,9 @@ class Script:
                 raise page
             cursor = "more" if number < len(answer) else None
             records = [(json.dumps(record).encode(), record) for record in page]
-            yield FetchedPage(keep(records), cursor, 1, 0)
+            if records:
+                yield Part(keep(records))
+            yield Part([], True, cursor, 1, 0)
 
 
 def _workspace(**answers: Any) -> Script:

@@ -19,7 +19,14 @@ from scripted_server import Arrival, Script, Server, answer, certificate, saying
 from yarl import URL
 
 from asyncdbx.errors import BadAnswer, CallError, Unreachable
-from asyncdbx.transport import Request, Timeouts, Transport, default_user_agent, told
+from asyncdbx.transport import (
+    Request,
+    Timeouts,
+    Transport,
+    _Exchange,
+    default_user_agent,
+    told,
+)
 
 pytestmark = pytest.mark.wire
 
@@ -308,7 +315,7 @@ async def test_a_gzip_bomb_ends_at_the_cap() -> None:
 
 
 async def test_a_reader_of_a_gzip_bomb_sees_small_pieces_and_can_stop() -> None:
-    """What is poured comes in pieces of 256 KiB at most, so that the reader is asked."""
+    """What is poured comes in pieces of 64 KiB at most, so that the reader is asked."""
     seen: list[int] = []
 
     def feed(piece: bytes) -> None:
@@ -323,7 +330,7 @@ async def test_a_reader_of_a_gzip_bomb_sees_small_pieces_and_can_stop() -> None:
         with pytest.raises(ValueError, match="enough"):
             await transport.send(get(server), feed=feed)
 
-    assert seen == [2**18] * 3
+    assert seen == [2**16] * 3
 
 
 async def test_a_plain_body_ends_at_the_cap() -> None:
@@ -741,6 +748,77 @@ async def test_a_late_call_leaves_its_task_uncancelled() -> None:
         transport._look()
         transport._look()
         assert await task == 0
+
+
+async def test_a_slow_consumer_is_not_the_servers_fault() -> None:
+    """While it is waited for no time counts; then a new stretch begins."""
+    limits = Timeouts(minimum_rate=100, grace=10)
+    task = asyncio.current_task()
+    assert task is not None
+    exchange = _Exchange(task, 0.0)
+    exchange.stream(0.0)
+    exchange.received = 10
+    exchange.hold()
+    assert exchange._overdue(1000.0, limits) == ""
+    exchange.go_on(1000.0)
+    assert exchange._overdue(1009.0, limits) == ""
+    assert exchange._overdue(1011.0, limits) == ("the body came at 0 bytes/s, below 100")
+
+
+async def test_nothing_is_read_while_the_reader_waits() -> None:
+    """What the reader gives back is waited for, and other exceptions of it go through."""
+    rooms: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+    fed: list[bytes] = []
+
+    def feed(piece: bytes) -> asyncio.Future[None]:
+        fed.append(piece)
+        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        rooms.put_nowait(room)
+        return room
+
+    script = saying(answer(gzip.compress(bytes(2**18)), "200 OK", "Content-Encoding: gzip"))
+    async with ready(script) as (server, transport):
+        task = asyncio.create_task(transport.send(get(server), feed=feed))
+        for number in range(1, 5):
+            room = await rooms.get()
+            await asyncio.sleep(0.01)
+            assert len(fed) == number
+            room.set_result(None)
+        assert (await task).fed
+
+    assert sum(map(len, fed)) == 2**18
+
+
+async def test_a_bomb_is_noticed_by_its_ratio_while_it_is_poured() -> None:
+    """Whatever its reader would let pass: 32 MB out of 32 kB are no records."""
+    poured = 0
+
+    def feed(piece: bytes) -> None:
+        nonlocal poured
+        poured += len(piece)
+
+    bomb = gzip.compress(bytes(2**25))
+    script = saying(answer(bomb, "200 OK", "Content-Encoding: gzip"))
+    async with ready(script) as (server, transport):
+        with pytest.raises(
+            BadAnswer, match=r"^a decompression bomb: [0-9,]+ bytes of gzip"
+        ):
+            await transport.send(get(server), feed=feed)
+
+    assert 2**23 <= poured < 2**23 + 2**17
+
+
+async def test_a_listing_that_shrinks_well_is_no_bomb() -> None:
+    """Sixteen megabytes of records that differ in a few digits only."""
+    poured: list[bytes] = []
+    body = b",".join(
+        b'{"path":"/mnt/a/b/c/part-%08d","is_dir":false}' % n for n in range(400_000)
+    )
+    script = saying(answer(gzip.compress(body), "200 OK", "Content-Encoding: gzip"))
+    async with ready(script) as (server, transport):
+        await transport.send(get(server), feed=poured.append)
+
+    assert b"".join(poured) == body
 
 
 async def test_the_watchdog_sleeps_when_nothing_is_in_flight() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -19,7 +19,7 @@ from asyncdbx.fleet import walk as walk_module
 from asyncdbx.fleet.tree import Tree, tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.limiter import Lane
-from asyncdbx.transport import Answer, Request, Transport
+from asyncdbx.transport import Answer, Feed, Request, Transport
 
 Record = dict[str, Any]
 
@@ -45,9 +45,7 @@ class Disk:
         self.asked: list[str] = []
         self.in_flight = self.most = 0
 
-    async def send(
-        self, request: Request, *, feed: Callable[[bytes], object] | None = None
-    ) -> Answer:
+    async def send(self, request: Request, *, feed: Feed | None = None) -> Answer:
         path = self.path_of(request)
         self.asked.append(path)
         self.in_flight += 1
@@ -60,8 +58,8 @@ class Disk:
         if isinstance(listing, int):
             return Answer(listing, {}, b"")
         body = self.body_of(request, listing)
-        if feed is not None:
-            feed(body)
+        if feed is not None and (room := feed(body)) is not None:
+            await room
         return Answer(200, {}, b"", fed=True)
 
     def path_of(self, request: Request) -> str:
@@ -301,6 +299,36 @@ async def test_a_slow_consumer_bounds_what_is_held(monkeypatch: pytest.MonkeyPat
                 await asyncio.sleep(50)
 
     assert seen == 10_000
+
+
+class Slow(Disk):
+    """Sends a listing in two pieces, an hour apart."""
+
+    async def send(self, request: Request, *, feed: Feed | None = None) -> Answer:
+        path = self.path_of(request)
+        self.asked.append(path)
+        body = self.body_of(request, self.listings[path])
+        half = len(body) // 2
+        assert feed is not None
+        for piece in (body[:half], body[half:]):
+            if (room := feed(piece)) is not None:
+                await room
+            await asyncio.sleep(3600)
+        return Answer(200, {}, b"", fed=True)
+
+
+async def test_entries_leave_and_are_descended_into_while_their_directory_arrives() -> None:
+    """Half an hour before the root's listing is whole, what is below it has been seen."""
+    disk = Slow({"/": [folder(f"/{n}") for n in range(100)]})
+    disk.listings = {**disk.listings, **{f"/{n}": [file(f"/{n}/f")] for n in range(100)}}
+    async with walking(disk) as walk:
+        seen = [(now(), entry["path"]) async for entry in walk]
+
+    first_half = [path for at, path in seen if at < 3600]
+    assert 40 < len(first_half) < 60
+    assert disk.asked[1] in first_half
+    assert min(at for at, path in seen if path.endswith("/f")) == 3600
+    assert len(seen) == len({path for _, path in seen}) == 200
 
 
 async def test_the_frontier_stays_small() -> None:

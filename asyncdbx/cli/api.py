@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,6 @@ import click
 import orjson
 
 from asyncdbx.catalog import Endpoint
-from asyncdbx.catalog.paging import Pager
 from asyncdbx.cli.api_call import Wish, json_value
 from asyncdbx.cli.app import FAILED, INCOMPLETE, complain
 from asyncdbx.cli.escape import visible
@@ -22,7 +22,7 @@ from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import is_terminal, write, write_json, write_text
 from asyncdbx.errors import CallError, UsageError
 from asyncdbx.fleet import Fleet, Workspace
-from asyncdbx.fleet.pages import page_of, page_ticket, whole
+from asyncdbx.fleet.pages import whole
 from asyncdbx.fleet.workspace import decode
 from asyncdbx.transport import Answer
 
@@ -205,14 +205,10 @@ def _is_part(endpoint: Endpoint, document: dict[str, Any]) -> bool:
 async def _records(
     workspace: Workspace, endpoint: Endpoint, arguments: dict[str, Any]
 ) -> AsyncIterator[bytes]:
-    pager = Pager.start(endpoint, arguments)
-    while not pager.done:
-        ticket = page_ticket(
-            pager, lambda _, given: workspace.ticket_of(endpoint, given), whole
-        )
-        await workspace.run(ticket)
-        for raw, _ in page_of(ticket, pager, whole).records:
-            yield raw
+    async with aclosing(workspace.parts(endpoint, arguments, whole)) as parts:
+        async for part in parts:
+            for raw, _ in part.records:
+                yield raw
 
 
 # --- showing ----------------------------------------------------------------------------

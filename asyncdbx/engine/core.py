@@ -8,7 +8,7 @@ judgement. Then it is finished, or back at the head of its queue, or waits for a
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ from asyncdbx.errors import (
 )
 from asyncdbx.json_stream import JsonStreamError, Truncated
 from asyncdbx.limiter import Lane
-from asyncdbx.transport import Answer, Request, Transport
+from asyncdbx.transport import Answer, Feed, Request, Transport
 
 __all__ = ["Engine"]
 
@@ -63,6 +63,7 @@ class Engine:
         self._workers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._resting: dict[Ticket, asyncio.TimerHandle] = {}
+        self._aside = 0  # workers that wait for a slow consumer
         self._closed = False
         self._clock: Callable[[], float] = time.monotonic
 
@@ -176,7 +177,7 @@ class Engine:
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True
         self._ring.add(queue)
-        if self._idle or len(self._workers) < self._connections:
+        if self._idle or self._may_grow():
             self._wake()
 
     def _wake(self) -> None:
@@ -185,16 +186,19 @@ class Engine:
             if not (idle := self._idle.pop()).done():
                 idle.set_result(None)
                 return
-        if len(self._workers) < self._connections:
+        if self._may_grow():
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
+    def _may_grow(self) -> bool:
+        return len(self._workers) - self._aside < self._connections
+
     async def _work(self) -> None:
-        """Be one connection: take the next call whose turn it is, for ever."""
+        """Be one connection: take the next call whose turn it is, while one is needed."""
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
-        while True:
+        while len(self._workers) - self._aside <= self._connections:
             while not self._ring:
                 idle: asyncio.Future[None] = loop.create_future()
                 self._idle.append(idle)
@@ -252,7 +256,7 @@ class Engine:
             reader = ticket.reader() if ticket.reader is not None else None
             answer = await self._transport.send(
                 _request(ticket, headers),
-                feed=reader.feed if reader is not None else None,
+                feed=None if reader is None else self._feed(reader, lane),
             )
             if answer.status == 200 and reader is None:  # nearly always
                 value = ticket.decode(answer)
@@ -278,6 +282,29 @@ class Engine:
             self._finish(ticket, value, None)
         else:
             self._settle(ticket, lane, _told(error))
+
+    def _feed(self, reader: Reader, lane: Lane) -> Feed:
+        """Return what takes a body; while its consumer is slow, others have its place.
+
+        The consumer may be waiting for a call of this very lane.
+        """
+
+        def feed(chunk: bytes) -> Awaitable[None] | None:
+            room = reader.feed(chunk)
+            return None if room is None else self._step_aside(room, lane)
+
+        return feed
+
+    async def _step_aside(self, room: Awaitable[None], lane: Lane) -> None:
+        lane.leave()
+        self._aside += 1
+        if self._ring:
+            self._wake()
+        try:
+            await room
+        finally:
+            self._aside -= 1
+            lane.in_flight += 1
 
     def _settle(self, ticket: Ticket, lane: Lane, error: Exception) -> None:
         """Decide what a failure means: for the lane, the workspace and the call."""
@@ -387,7 +414,7 @@ def _value(ticket: Ticket, answer: Answer, reader: Reader | None) -> Any:
     if reader is None:
         return ticket.decode(answer)
     if not answer.fed:
-        reader.feed(answer.body)
+        reader.feed(answer.body)  # small: what it brings need not be waited for
     return reader.close()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,8 +46,8 @@ class Site:
 class Reader(Protocol):
     """Takes the body of a listing while it arrives."""
 
-    def feed(self, chunk: bytes, /) -> object:
-        """Take the next bytes."""
+    def feed(self, chunk: bytes, /) -> Awaitable[None] | None:
+        """Take the next bytes; what is returned is waited for before more are read."""
         ...
 
     def close(self) -> Any:

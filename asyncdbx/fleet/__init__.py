@@ -2,17 +2,17 @@
 
 from asyncdbx.fleet.fleet import Fleet
 from asyncdbx.fleet.outcomes import Call, Outcome, Outcomes
-from asyncdbx.fleet.pages import FetchedPage, RawRecord
+from asyncdbx.fleet.pages import Part, RawRecord
 from asyncdbx.fleet.tree import Tree, tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.fleet.workspace import Workspace
 
 __all__ = [
     "Call",
-    "FetchedPage",
     "Fleet",
     "Outcome",
     "Outcomes",
+    "Part",
     "RawRecord",
     "Tree",
     "Walk",

@@ -1,122 +1,212 @@
-"""A page of a listing: read while it arrives, checked against what its pager expects."""
+"""A page of a listing: its records leave while it arrives, and its end is checked.
 
-from collections.abc import Callable, Mapping
+What has left cannot be taken back. If a page breaks off and is asked for again, the new
+attempt gives only what is behind the records that have left, and only if the last of those
+comes again at its place: else the listing has changed, and nobody can say what is whole.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import orjson
 
 from asyncdbx.catalog.paging import OTHER_KEY, Page, Pager
 from asyncdbx.engine import Ticket
 from asyncdbx.engine.judgement import judge_document
-from asyncdbx.errors import CallError, Incomplete
-from asyncdbx.json_stream import RecordStream
+from asyncdbx.errors import CallError, Changed, Incomplete
+from asyncdbx.json_stream import RecordStream, ValueStream
 
 __all__ = [
-    "FetchedPage",
+    "Delivery",
     "Keep",
     "MakeTicket",
-    "PageReader",
+    "Part",
     "RawRecord",
-    "page_of",
+    "Take",
+    "end_page",
     "page_ticket",
     "whole",
 ]
 
-LARGEST_PAGE = 512 * 2**20  # bytes, decoded; listings without pages are real, bombs too
+LARGEST_PAGE = 8 * 2**30  # bytes, decoded: some 60 million files in one directory
 
 T = TypeVar("T")
 
 RawRecord: TypeAlias = tuple[bytes, Any]
-Keep: TypeAlias = Callable[[list[RawRecord]], list[T]]
+Keep: TypeAlias = Callable[[list[Any]], list[T]]
+Take: TypeAlias = Callable[[list[T]], Awaitable[None] | None]
 MakeTicket: TypeAlias = Callable[[str, Mapping[str, Any]], Ticket]
 
 
 @dataclass(frozen=True, slots=True)
-class FetchedPage(Generic[T]):
-    """One page of a listing.
+class Part(Generic[T]):
+    """Some records of a listing, in their order.
 
     Attributes:
-        records: What was kept of each record: its raw bytes as the server sent them and its
-            value, if nothing else was asked for.
+        records: What was kept of each: its raw bytes as the server sent them and its value,
+            if nothing else was asked for.
+        ends_page: The page has come whole; only now the next four attributes are known.
         cursor: Where the listing goes on, or None after the last page.
         calls: Requests sent for this page.
         throttles: How many of them were answered with 429.
     """
 
     records: list[T]
-    cursor: str | None
-    calls: int
-    throttles: int
+    ends_page: bool = False
+    cursor: str | None = None
+    calls: int = 0
+    throttles: int = 0
 
 
-class PageReader(Generic[T]):
-    """Takes a page as it arrives and keeps of its records what ``keep`` makes of them.
+class Delivery(Generic[T]):
+    """The records of one page on their way, over all attempts to fetch it.
+
+    Args:
+        endpoint: Which listing.
+        key: Of the list in the page.
+        keep: Told the records, some at a time; what it returns goes on its way.
+        take: Takes that, and may return what to wait for until it can take more.
+        raw: Whether records are raw bytes and values, or values only.
 
     Attributes:
-        kept: What was kept.
-        count: Records that came.
-        first: Raw bytes of the first one.
-        rest: The document without the list, once it has ended.
-        found: The list's key was there.
+        given: Records that have left.
     """
 
-    __slots__ = ("_keep", "_stream", "count", "first", "found", "kept", "rest")
-
-    def __init__(self, key: str, keep: Keep[T]) -> None:
-        self._stream = RecordStream(key, max_total=LARGEST_PAGE)
+    def __init__(
+        self, endpoint: str, key: str, keep: Keep[T], take: Take[T], *, raw: bool
+    ) -> None:
+        self.endpoint = endpoint
+        self.key = key
+        self.given = 0
+        self.raw = raw
         self._keep = keep
-        self.kept: list[T] = []
-        self.count = 0
-        self.first = b""
-        self.rest: dict[str, Any] = {}
-        self.found = False
+        self._take = take
+        self._last: Any = None
 
-    def feed(self, chunk: bytes, /) -> None:
+    def attempt(self) -> "PageReader":
+        """Return a reader for one more answer."""
+        return PageReader(self)
+
+    def give(self, records: list[Any]) -> Awaitable[None] | None:
+        """Send records on their way."""
+        self.given += len(records)
+        self._last = self._mark(records[-1])
+        return self._take(self._keep(records))
+
+    def check_last(self, record: Any) -> None:
+        """Refuse a record that comes where another one, which has left, came before."""
+        if self._mark(record) != self._last:
+            raise Changed(
+                f"the page broke off behind {self.given} records, and when it was asked for"
+                " again they were others"
+            )
+
+    def _mark(self, record: Any) -> Any:
+        return record[0] if self.raw else record
+
+
+class PageReader:
+    """Takes a page as it arrives."""
+
+    __slots__ = ("_count", "_delivery", "_first", "_stream")
+
+    def __init__(self, delivery: Delivery[Any]) -> None:
+        kind = RecordStream if delivery.raw else ValueStream
+        self._stream = kind(delivery.key, max_total=LARGEST_PAGE)
+        self._delivery = delivery
+        self._count = 0
+        self._first = b""
+
+    def feed(self, chunk: bytes, /) -> Awaitable[None] | None:
         """Take the next bytes."""
-        self.take(self._stream.feed(chunk))
+        room = None
+        for records in self._stream.feed(chunk):
+            room = self._give(records) or room
+        return room
 
-    def take(self, records: list[RawRecord]) -> None:
-        """Take records that were cut out."""
-        if records:
-            self.first = self.first or records[0][0]
-            self.count += len(records)
-            self.kept += self._keep(records)
+    def close(self) -> Page:
+        """Take the end of the body, and return what the listing's pager wants to know.
 
-    def close(self) -> Self:
-        """Take the end of the body, and return the reader itself."""
-        self.rest = self._stream.close()
-        self.found = self._stream.found
-        return self
+        Raises:
+            JsonStreamError: The body is no whole JSON document.
+            CallError: It is an error that came as a 200, or no page of this listing.
+        """
+        for records in self._stream.close():
+            self._give(records)
+        rest, found = self._stream.rest, self._stream.found
+        if error := judge_document(rest):
+            raise error
+        other = OTHER_KEY.get(self._delivery.endpoint)
+        if not found and other is not None and other in rest:
+            found = True
+            self._give(self._as_records(rest.pop(other)))
+        if self._count < self._delivery.given:
+            raise Changed(
+                f"the page broke off behind {self._delivery.given} records, and when it was"
+                f" asked for again it had {self._count}"
+            )
+        return Page(self._count, self._first, rest, found)
+
+    def _give(self, records: list[Any]) -> Awaitable[None] | None:
+        if records and not self._count:
+            self._first = records[0][0] if self._delivery.raw else _text(records[0])
+        known = self._delivery.given - self._count
+        self._count += len(records)
+        if 0 < known <= len(records):
+            self._delivery.check_last(records[known - 1])
+        new = records[known:] if known > 0 else records
+        return self._delivery.give(new) if new else None
+
+    def _as_records(self, found: Any) -> list[Any]:
+        if not isinstance(found, list):
+            raise Incomplete("the list is no list")
+        values: list[Any] = cast("Any", found)
+        if not self._delivery.raw:
+            return values
+        return [(orjson.dumps(value), value) for value in values]
 
 
-def whole(records: list[RawRecord]) -> list[RawRecord]:
+def _text(value: Any) -> bytes:
+    """Return what tells a record from others; b"" if that would be too hard."""
+    try:
+        return repr(value).encode()
+    except RecursionError:
+        return b""
+
+
+def whole(records: list[Any]) -> list[Any]:
     """Keep records as they are."""
     return records
 
 
-def page_ticket(pager: Pager, make: MakeTicket, keep: Keep[T]) -> Ticket:
+def page_ticket(
+    pager: Pager, make: MakeTicket, keep: Keep[T], take: Take[T], *, raw: bool = True
+) -> Ticket:
     """Return the call that fetches a listing's next page.
 
     Args:
         pager: Where the listing stands.
         make: Makes a call of an endpoint's name and arguments.
-        keep: Told the records as they are cut out of the body, some at a time; what it
-            returns is kept. Parsed, a record takes ten times the memory of its text.
+        keep: Told the records as they are cut out of the body, some at a time. Parsed, a
+            record takes ten times the memory of its text.
+        take: Takes what it keeps, while the page is still arriving; may return something
+            that is waited for before more is read.
+        raw: Records are raw bytes and values; else values only, which is twice as fast.
     """
-    key = pager.endpoint.items or ""
-    ticket = make(pager.endpoint.name, pager.arguments)
-    ticket.reader = lambda: PageReader(key, keep)
+    endpoint = pager.endpoint
+    ticket = make(endpoint.name, pager.arguments)
+    ticket.reader = Delivery(
+        endpoint.name, endpoint.items or "", keep, take, raw=raw
+    ).attempt
     return ticket
 
 
-def page_of(ticket: Ticket, pager: Pager, keep: Keep[T]) -> FetchedPage[T]:
-    """Return the page that a finished call brought, and move the pager on.
+def end_page(ticket: Ticket, pager: Pager) -> Part[Any]:
+    """Move the pager on behind the page that a finished call brought.
 
-    Args:
-        ticket: Made by ``page_ticket``.
-        pager: Where the listing stood.
-        keep: As given to ``page_ticket``; here it only says what the records became.
+    Returns:
+        The page's last part; all its records have left before.
 
     Raises:
         CallError: the call failed, what it brought is no page of this listing, or the
@@ -124,28 +214,10 @@ def page_of(ticket: Ticket, pager: Pager, keep: Keep[T]) -> FetchedPage[T]:
     """
     if ticket.error is not None:
         raise ticket.error
-    body = cast("PageReader[T]", ticket.value)
     try:
-        _check(ticket.endpoint, body)
-        pager.advance(Page(body.count, body.first, body.rest, body.found))
+        pager.advance(cast("Page", ticket.value))
     except CallError as error:
         error.calls = ticket.calls
         raise ticket.site.sign(error, ticket.endpoint) from None
     cursor = None if pager.done else pager.cursor
-    return FetchedPage(body.kept, cursor, ticket.calls, ticket.throttles)
-
-
-def _check(endpoint: str, body: "PageReader[Any]") -> None:
-    """Refuse an error that came as a 200, and find the list under its other name."""
-    if error := judge_document(body.rest):
-        raise error
-    other = OTHER_KEY.get(endpoint)
-    if not body.found and other is not None and other in body.rest:
-        body.found = True
-        body.take(_as_raw(body.rest.pop(other)))
-
-
-def _as_raw(records: Any) -> list[RawRecord]:
-    if not isinstance(records, list):
-        raise Incomplete("the list is no list")
-    return [(orjson.dumps(record), record) for record in cast("Any", records)]
+    return Part([], True, cursor, ticket.calls, ticket.throttles)

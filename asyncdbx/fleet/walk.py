@@ -4,28 +4,22 @@ No tasks: each answer decides what is asked next, so a walk that is abandoned ha
 leaves nothing behind but a few answers that nobody takes.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Self
 
 from asyncdbx.catalog import Endpoint
 from asyncdbx.catalog.paging import Pager
 from asyncdbx.engine import Engine, Ticket
 from asyncdbx.errors import BadAnswer, CallError, Incomplete, NotFound
-from asyncdbx.fleet.pages import (
-    FetchedPage,
-    MakeTicket,
-    RawRecord,
-    page_of,
-    page_ticket,
-)
+from asyncdbx.fleet.pages import MakeTicket, end_page, page_ticket
+from asyncdbx.fleet.signal import Signal
 from asyncdbx.fleet.tree import Tree
 
 __all__ = ["Walk"]
 
 AT_ONCE = 32  # directories asked for at once; the lane sends them as fast as it may
-AHEAD = 10_000  # entries held for a slow consumer before no more directories are asked
+AHEAD = 2_000  # entries held for a slow consumer before no more are read
 
 
 class Walk(AsyncIterator[dict[str, Any]]):
@@ -49,7 +43,8 @@ class Walk(AsyncIterator[dict[str, Any]]):
         self._asked: dict[Ticket, tuple[str, Pager]] = {}
         self._entries: deque[dict[str, Any]] = deque()
         self._bug: Exception | None = None
-        self._news: asyncio.Future[None] | None = None
+        self._news = Signal()
+        self._room = Signal()
         self.vanished: list[str] = []
         self.unlisted: list[tuple[str, CallError]] = []
 
@@ -62,11 +57,13 @@ class Walk(AsyncIterator[dict[str, Any]]):
             if self._bug is not None:
                 raise self._bug
             if self._entries:
-                return self._entries.popleft()
+                entry = self._entries.popleft()
+                if len(self._entries) < AHEAD:
+                    self._room.tell()
+                return entry
             if not self._asked:
                 self._end()
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            await self._news.wait()
 
     def _end(self) -> None:
         if not self.unlisted:
@@ -85,7 +82,10 @@ class Walk(AsyncIterator[dict[str, Any]]):
         return Pager.start(self._endpoint, {self._tree.argument: directory})
 
     def _submit(self, directory: str, pager: Pager) -> None:
-        ticket = page_ticket(pager, self._make, values)
+        def take(entries: list[dict[str, Any]]) -> Awaitable[None] | None:
+            return self._take(directory, entries)
+
+        ticket = page_ticket(pager, self._make, objects, take, raw=False)
         ticket.done = self._done
         self._asked[ticket] = (directory, pager)
         self._engine.submit(ticket)
@@ -93,7 +93,7 @@ class Walk(AsyncIterator[dict[str, Any]]):
     def _done(self, ticket: Ticket) -> None:
         directory, pager = self._asked.pop(ticket)
         try:
-            self._take(directory, page_of(ticket, pager, values))
+            end_page(ticket, pager)
             if not pager.done:
                 self._frontier.append((directory, pager))
         except NotFound as error:
@@ -105,25 +105,29 @@ class Walk(AsyncIterator[dict[str, Any]]):
             self.unlisted.append((directory, error))
         except Exception as bug:  # noqa: BLE001 - raised where the caller waits
             self._bug = bug
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._news.tell()
 
-    def _take(self, directory: str, page: FetchedPage[dict[str, Any]]) -> None:
-        for record in page.records:
-            self._entries.append(record)
-            if (below := self._tree.below(directory, record)) is not None:
+    def _take(
+        self, directory: str, entries: list[dict[str, Any]]
+    ) -> Awaitable[None] | None:
+        """Take entries while their directory's listing still arrives."""
+        for entry in entries:
+            self._entries.append(entry)
+            if (below := self._tree.below(directory, entry)) is not None:
                 self._frontier.append((below, None))
-            elif self._tree.strays(directory, record):
+            elif self._tree.strays(directory, entry):
                 stray = Incomplete(f"it is listed in {directory}, but does not lie there")
-                self.unlisted.append((str(record.get("path")), stray))
+                self.unlisted.append((str(entry.get("path")), stray))
+        self._news.tell()
+        return None if len(self._entries) < AHEAD else self._room.wait()
 
 
-def values(records: list[RawRecord]) -> list[dict[str, Any]]:
-    """Keep the values of records.
+def objects(records: list[Any]) -> list[dict[str, Any]]:
+    """Keep records, which must be objects.
 
     Raises:
-        BadAnswer: one is no object.
+        BadAnswer: one is none.
     """
-    if not all(isinstance(value, dict) for _, value in records):
+    if not all(isinstance(value, dict) for value in records):
         raise BadAnswer("an entry of the listing is no object")
-    return [value for _, value in records]
+    return records

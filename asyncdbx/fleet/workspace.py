@@ -1,6 +1,7 @@
 """One workspace or account of a fleet: call an endpoint, list, walk a tree."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -14,15 +15,9 @@ from asyncdbx.config import WorkspaceConfig
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
+from asyncdbx.fleet.arrivals import listing_parts
 from asyncdbx.fleet.nested import joined
-from asyncdbx.fleet.pages import (
-    FetchedPage,
-    Keep,
-    RawRecord,
-    page_of,
-    page_ticket,
-    whole,
-)
+from asyncdbx.fleet.pages import Keep, Part, RawRecord, whole
 from asyncdbx.fleet.tree import tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.json_stream import parse_document
@@ -72,63 +67,54 @@ class Workspace:
     async def list(
         self, endpoint: str, /, **arguments: Any
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield every record of a listing, over all of its pages.
+        """Yield every record of a listing, over all of its pages, as they arrive.
 
         Raises:
             UsageError: no such endpoint, it is no listing, or arguments it does not have.
             Incomplete: the listing cannot be followed to its end.
             CallError: a page did not come.
         """
-        async for page in self.pages(endpoint, arguments):
-            for _, record in page.records:
-                yield record
+        async with aclosing(self.parts(endpoint, arguments, whole, raw=False)) as parts:
+            async for part in parts:
+                for record in part.records:
+                    yield record
 
-    def pages(
-        self, endpoint: str, arguments: Mapping[str, Any], cursor: str | None = None
-    ) -> AsyncIterator[FetchedPage[RawRecord]]:
-        """Yield a listing page by page, with the raw bytes of each record.
-
-        Args:
-            endpoint: Name of a listing's endpoint.
-            arguments: By the SDK's names.
-            cursor: Where an earlier run left off, to go on from there.
-
-        Raises:
-            UsageError, Incomplete, CallError: as ``list``.
-        """
-        return self.pages_of(endpoint, arguments, whole, cursor)
-
-    async def pages_of(
+    def parts(
         self,
-        endpoint: str,
+        endpoint: str | catalog.Endpoint,
         arguments: Mapping[str, Any],
         keep: Keep[T],
         cursor: str | None = None,
-    ) -> AsyncIterator[FetchedPage[T]]:
-        """Yield a listing page by page, with what ``keep`` makes of the records.
+        *,
+        raw: bool = True,
+    ) -> AsyncGenerator[Part[T]]:
+        """Return a listing's records as they arrive, with what ``keep`` makes of them.
+
+        A part without records ends each page, and says where the listing goes on. Memory is
+        that of a few parts, however large a page is: a slow consumer slows the server.
 
         Args:
-            endpoint: Name of a listing's endpoint.
+            endpoint: A listing's endpoint, or its name.
             arguments: By the SDK's names.
-            keep: Told records while the page is still arriving, so that their values need
-                not be held until it is whole.
+            keep: Told records while the page is still arriving.
             cursor: Where an earlier run left off, to go on from there.
+            raw: Records are raw bytes and values; else values only, which is twice as fast.
 
         Raises:
-            UsageError, Incomplete, CallError: as ``list``.
+            UsageError, Incomplete, CallError: as ``list``. A page that did not come whole
+                ends with an error though some of its records have been given.
         """
-        known = self.endpoint(endpoint)
+        known = self.endpoint(endpoint) if isinstance(endpoint, str) else endpoint
         if known.items is None:
-            raise UsageError(f"{endpoint} is no listing; use call")
+            raise UsageError(f"{known.name} is no listing; use call")
         pager = Pager.resume(known, cursor) if cursor else Pager.start(known, arguments)
-        while not pager.done:
-            ticket = page_ticket(pager, self.ticket, keep)
-            await self.run(ticket)
-            yield page_of(ticket, pager, keep)
 
-    async def fetch(
-        self, endpoint: str, arguments: Mapping[str, Any]
-    ) -> FetchedPage[RawRecord]:
+        def make(_: str, given: Mapping[str, Any]) -> Ticket:
+            return self.ticket_of(known, given)
+
+        return listing_parts(self._engine, make, pager, keep, raw=raw)
+
+    async def fetch(self, endpoint: str, arguments: Mapping[str, Any]) -> Part[RawRecord]:
         """Return one object as a page of one record, whole: inner arrays are paged through.
 
         Args:
@@ -155,7 +141,7 @@ class Workspace:
             error.calls += calls
             self._site.sign(error, endpoint)
             raise
-        return FetchedPage([whole_object], None, calls, throttles)
+        return Part([whole_object], True, None, calls, throttles)
 
     def walk(self, path: str) -> Walk:
         """Walk a tree and yield every entry below ``path``.

@@ -6,13 +6,14 @@ follow from it, so a crawl that was killed goes on where it was.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 from asyncdbx.catalog.limits import Limit
-from asyncdbx.errors import ApiError, CallError, Denied, Disabled, NotFound
-from asyncdbx.fleet import FetchedPage, Fleet, Workspace
+from asyncdbx.errors import ApiError, CallError, Changed, Denied, Disabled, NotFound
+from asyncdbx.fleet import Fleet, Part, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.sources import Resource
@@ -24,6 +25,9 @@ __all__ = ["Crawl", "Listing"]
 
 # Units of one listing in hand: what its lane lets in flight and a few to follow.
 AHEAD = 4
+
+AT_ONCE = 2**20  # bytes of a page held until it is whole; of a larger one they are staged
+CHANCES = 3  # for a page that changes while it is read
 
 Publish = Callable[["Listing", Ended], Awaitable[None]]
 
@@ -83,7 +87,8 @@ class Crawl:
         self.fleet = fleet
         self._spool = spool
         self._publish = publish
-        self._begun: set[int] = set()  # units in hand of which pages have come
+        self._begun: set[int] = set()  # units in hand of which something has come
+        self._cursors: dict[int, str] = {}  # where those stand that have more pages
         needed = with_parents(resources)
         self._followers: Followers = followers_of(needed)
         wanted = {each.name for each in resources}
@@ -160,46 +165,83 @@ class Crawl:
             self._fail(listing, number, unit, error)
         finally:
             self._begun.discard(number)
+            self._cursors.pop(number, None)
             listing.running -= 1
             listing.news.set()
 
     async def _fetch(self, listing: Listing, number: int, unit: Unit) -> None:
-        """Fetch a unit; from its first page again, once, if a page token is refused.
+        """Fetch a unit, and again if that helps.
 
-        Tokens expire, in an interrupted run and in a long one; ids make repeats harmless.
+        Tokens expire, in an interrupted run and in a long one: then it begins with its
+        first page once more; ids make repeats harmless. And a page may change while it is
+        read.
         """
-        try:
-            async for page in self._pages(listing, unit):
-                self._commit(listing, number, page)
-        except ApiError as error:
-            if number not in self._begun or error.status != 400:
-                raise
-            self._spool.commit(number, outcome="pending", calls=error.calls)
-            listing.calls += error.calls
-            async for page in self._pages(listing, replace(unit, cursor=None)):
-                self._commit(listing, number, page)
+        for chance in range(CHANCES):
+            try:
+                await self._fetch_once(listing, number, unit)
+                break
+            except ApiError as error:
+                if chance or number not in self._begun or error.status != 400:
+                    raise
+                unit = replace(unit, cursor=None)
+                self._start_again(listing, number, error)
+            except Changed as error:
+                if chance == CHANCES - 1:
+                    raise
+                unit = replace(unit, cursor=self._cursors.get(number, unit.cursor))
+                self._start_again(listing, number, error)
 
-    def _pages(self, listing: Listing, unit: Unit) -> AsyncIterator[FetchedPage[Found]]:
-        return fetch_unit(listing.workspace, listing.resource, unit, self._followers)
+    def _start_again(self, listing: Listing, number: int, error: CallError) -> None:
+        """Forget what has come of a page, but not that it was asked for."""
+        self._spool.unstage(number)
+        self._spool.commit(number, outcome="pending", calls=error.calls)
+        listing.calls += error.calls
 
-    def _commit(self, listing: Listing, number: int, page: FetchedPage[Found]) -> None:
+    async def _fetch_once(self, listing: Listing, number: int, unit: Unit) -> None:
+        parts = fetch_unit(listing.workspace, listing.resource, unit, self._followers)
+        held, size = Found([], []), 0
+        async with aclosing(parts):
+            async for part in parts:
+                for found in part.records:
+                    held.rows.extend(found.rows)
+                    held.children.extend(found.children)
+                    size += sum(len(row.body) for row in found.rows)
+                if part.ends_page:
+                    self._commit(listing, number, held, part)
+                elif size >= AT_ONCE:
+                    self._stage(listing, number, held)
+                else:
+                    continue
+                held, size = Found([], []), 0
+
+    def _stage(self, listing: Listing, number: int, found: Found) -> None:
+        """Put aside what has come of a page that is large, and not yet whole."""
+        self._spool.stage(number, found.rows, found.children)
+        self._take(listing, number, found)
+
+    def _commit(
+        self, listing: Listing, number: int, found: Found, page: Part[Found]
+    ) -> None:
         """Keep what a page brought, with the units that follow from it."""
-        rows = [row for found in page.records for row in found.rows]
-        children = [child for found in page.records for child in found.children]
         self._spool.commit(
             number,
             outcome="done" if page.cursor is None else "pending",
-            records=rows,
-            children=children,
+            records=found.rows,
+            children=found.children,
             cursor=page.cursor,
             calls=page.calls,
             throttled=page.throttles,
         )
-        self._begun.add(number)
-        listing.records += len(rows)
+        if page.cursor is not None:
+            self._cursors[number] = page.cursor
         listing.calls += page.calls
         listing.throttled += page.throttles
-        for key in {(child.workspace, child.resource) for child in children}:
+        self._take(listing, number, found)
+
+    def _take(self, listing: Listing, number: int, found: Found) -> None:
+        self._begun.add(number)
+        listing.records += len(found.rows)
+        for key in {(child.workspace, child.resource) for child in found.children}:
             self.listings[key].news.set()
 
     def _fail(self, listing: Listing, number: int, unit: Unit, error: CallError) -> None:

@@ -1,13 +1,14 @@
-"""Fetch one unit: its listing page by page, or its object; what follows comes with it."""
+"""Fetch one unit: its listing as it arrives, or its object; what follows comes with it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, cast
 
 import orjson
 
 from asyncdbx.errors import BadAnswer, UsageError
-from asyncdbx.fleet import FetchedPage, RawRecord, Workspace
+from asyncdbx.fleet import Part, RawRecord, Workspace
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Unit
 from asyncdbx.inventory.units import Followers, Found, Step, read
@@ -17,8 +18,8 @@ __all__ = ["fetch_unit"]
 
 async def fetch_unit(
     workspace: Workspace, resource: Resource, unit: Unit, followers: Followers
-) -> AsyncIterator[FetchedPage[Found]]:
-    """Yield what a unit brings, page by page.
+) -> AsyncGenerator[Part[Found]]:
+    """Yield what a unit brings, as it arrives.
 
     Args:
         workspace: Where.
@@ -27,7 +28,7 @@ async def fetch_unit(
         followers: Of the chosen resources.
 
     Raises:
-        CallError: a page did not come; those before it stand.
+        CallError: a page did not come, or not whole; those before it stand.
     """
 
     def keep(records: list[RawRecord]) -> list[Found]:
@@ -41,10 +42,12 @@ async def fetch_unit(
             fetch = source.fetch
             endpoint = fetch.endpoint if step.fetch and fetch else source.endpoint
             page = await workspace.fetch(endpoint, arguments)
-            yield FetchedPage(keep(page.records), None, page.calls, page.throttles)
+            yield Part(keep(page.records), True, None, page.calls, page.throttles)
             return
-        async for each in workspace.pages_of(source.endpoint, arguments, keep, unit.cursor):
-            yield each
+        parts = workspace.parts(source.endpoint, arguments, keep, unit.cursor)
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
     except UsageError as error:
         # Nobody asked for it: a record led here whose id no call can carry ("..", "").
         raise BadAnswer(f"a record leads to a call that cannot be made: {error}") from error

@@ -45,6 +45,9 @@ REOPEN_LISTINGS = """
 REOPEN_UNITS = """
     UPDATE unit SET state = 'pending', error = ''
     WHERE state IN ('partial', 'denied', 'unavailable')"""
+UNSTAGE = """
+    INTO record SELECT listing, id, name, parent, body, fetched_at
+    FROM staged WHERE unit = ? ORDER BY number"""
 
 
 class Spool:
@@ -64,6 +67,7 @@ class Spool:
         self._listings = {(at.workspace, at.resource): at for at in _load(db)}
         self._in_hand: dict[int, Listing] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
+        self._staged: Counter[int] = Counter()  # records of units in hand
         self._waiting = 0
         self._flushed_at = time.monotonic()
         about = dict(db.execute("SELECT name, value FROM run"))
@@ -138,6 +142,42 @@ class Spool:
                 self._dirty[listing] = None
             return units
 
+    def stage(
+        self, unit_id: int, records: Sequence[Row], children: Iterable[Unit] = ()
+    ) -> None:
+        """Put aside what has come of a page that is not yet whole, to free the memory.
+
+        The records are no one's until the unit's next commit: it makes them the listing's,
+        with its own, in one transaction, or forgets them if the unit failed. A spool that
+        is opened again has forgotten them. The units they led to are added at once: to
+        fetch one too many is harmless.
+
+        Raises:
+            KeyError: The unit is in nobody's hand.
+            StoreError: The disk refuses.
+        """
+        with self._lock:
+            listing = self._in_hand[unit_id].id
+            self._add(children)
+            first = self._staged[unit_id]
+            rows = [
+                (unit_id, number, listing, *row)
+                for number, row in enumerate(records, first)
+            ]
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+                )
+            self._staged[unit_id] += len(rows)
+            self._flush_if_due()
+
+    def unstage(self, unit_id: int) -> None:
+        """Forget what was put aside of a unit: its page is fetched anew."""
+        with self._lock:
+            if self._staged.pop(unit_id, 0):
+                with self._transaction():
+                    self._db.execute("DELETE FROM staged WHERE unit = ?", (unit_id,))
+
     def commit(  # noqa: PLR0913 - what one answer can mean, all in one transaction
         self,
         unit_id: int,
@@ -176,6 +216,8 @@ class Spool:
             listing = self._in_hand[unit_id]
             if outcome != "pending":
                 del self._in_hand[unit_id]
+            if staged := self._staged.pop(unit_id, 0):
+                listing.settled.append((unit_id, staged, outcome not in FAILED))
             listing.take(Outcome(outcome, cursor, error, unit_id))
             listing.new_records.extend((listing.id, *record) for record in records)
             listing.calls += calls
@@ -184,7 +226,10 @@ class Spool:
             self._dirty[listing] = None
             self._waiting += 1 + len(records)
             self._add(followers)
-            self._flush_if_due()
+            if staged:
+                self.flush()  # the next page's are counted from zero again
+            else:
+                self._flush_if_due()
 
     def flush(self) -> None:
         """Write all that waits in one transaction."""
@@ -327,6 +372,22 @@ class Spool:
         return self._db.executemany(sql, listing.new_units).rowcount
 
     def _insert_records(self, listing: Listing) -> int:
+        new = sum(self._settle(*staged) for staged in listing.settled)
+        new += self._insert_new_records(listing)
+        return new
+
+    def _settle(self, unit_id: int, count: int, kept: bool) -> int:  # noqa: FBT001 - of a row
+        """Make staged records the listing's, or forget them; return how many are new."""
+        new = 0
+        if kept:
+            insert = f"INSERT OR IGNORE {UNSTAGE}"
+            new = self._db.execute(insert, (unit_id,)).rowcount
+            if new < count:
+                self._db.execute(f"REPLACE {UNSTAGE}", (unit_id,))
+        self._db.execute("DELETE FROM staged WHERE unit = ?", (unit_id,))
+        return new
+
+    def _insert_new_records(self, listing: Listing) -> int:
         new = self._db.executemany(
             "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?)", listing.new_records
         ).rowcount

@@ -15,7 +15,7 @@ from asyncdbx.errors import StoreError
 
 __all__ = ["connect", "discard", "explained", "now", "open_file"]
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x61646278  # "adbx", in the header of the file
 
 # Pages of 8 KiB take directories in order a tenth faster than pages of 4; larger ones
@@ -50,6 +50,11 @@ CREATE TABLE record (
   listing INTEGER NOT NULL, id TEXT NOT NULL, name TEXT, parent TEXT,
   body BLOB NOT NULL, fetched_at INTEGER NOT NULL,
   PRIMARY KEY (listing, id)) WITHOUT ROWID;
+CREATE TABLE staged (
+  unit INTEGER NOT NULL, number INTEGER NOT NULL,
+  listing INTEGER NOT NULL, id TEXT NOT NULL, name TEXT, parent TEXT,
+  body BLOB NOT NULL, fetched_at INTEGER NOT NULL,
+  PRIMARY KEY (unit, number)) WITHOUT ROWID;
 """
 
 
@@ -78,6 +83,8 @@ def open_file(file: Path, plan: Mapping[str, Any]) -> tuple[sqlite3.Connection, 
             if resumed:
                 _check(db, file, plan)
             db.executescript(SETTINGS)
+            if resumed:
+                db.execute("DELETE FROM staged")  # of pages that never became whole
             if not resumed:
                 _begin(db, plan)
         except BaseException:

@@ -92,6 +92,8 @@ class Listing:
         touched_at: When something was last committed to it.
         new_units: Units that wait: listing, step, key, cursor.
         new_records: Records that wait: listing and a Row's fields.
+        settled: Units with staged records: their ids, how many, and whether the records
+            become the listing's or are forgotten.
         outcomes: What became of units since the last flush, by their ids.
         finished: How many of the outcomes are an end, by state.
     """
@@ -111,6 +113,9 @@ class Listing:
     touched_at: int = 0
     new_units: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     new_records: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    settled: list[tuple[int, int, bool]] = field(
+        default_factory=list[tuple[int, int, bool]]
+    )
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     finished: Counter[str] = field(default_factory=Counter[str])
 
@@ -124,6 +129,11 @@ class Listing:
         """Return how many units are pending, those that wait to be written left out."""
         return self.states["pending"] - self.finished.total()
 
+    def waiting_records(self) -> int:
+        """Return how many records the next flush makes its own, repeats included."""
+        staged = sum(count for _, count, kept in self.settled if kept)
+        return len(self.new_records) + staged
+
     def row(self, units: int, records: int) -> tuple[object, ...]:
         """Return its row, given how many of the waiting units and records are new."""
         return (
@@ -131,7 +141,7 @@ class Listing:
             self.workspace,
             self.resource,
             self.records + records,
-            self.duplicates + len(self.new_records) - records,
+            self.duplicates + self.waiting_records() - records,
             self.calls,
             self.throttled,
             self.started_at,
@@ -143,10 +153,16 @@ class Listing:
         """Note that what waited is in the file."""
         self.ended_at = self._end(units)
         self.records += records
-        self.duplicates += len(self.new_records) - records
+        self.duplicates += self.waiting_records() - records
         self.states["pending"] += units - self.finished.total()
         self.states.update(self.finished)
-        for waiting in (self.new_units, self.new_records, self.outcomes, self.finished):
+        for waiting in (
+            self.new_units,
+            self.new_records,
+            self.settled,
+            self.outcomes,
+            self.finished,
+        ):
             waiting.clear()
 
     def summary(self, failures: tuple[Failure, ...]) -> Summary:

@@ -7,7 +7,7 @@ brings waits in one queue of bounded length for whoever prints it.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, cast
 
@@ -25,7 +25,7 @@ from asyncdbx.inventory.units import first_units, followers_of, is_first
 __all__ = ["Found", "Missing", "Records", "stream"]
 
 AT_ONCE = 32  # calls of one listing asked for at once; its lane sends them as it may
-AHEAD = 1_000  # pages held for a slow consumer before no more are fetched
+AHEAD = 16  # parts of listings held for a slow consumer before no more is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class _Crawl:
         self._running: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
         self._disabled: list[Missing] = []
-        self._begun: set[Unit] = set()  # a page came, and more were to follow
+        self._begun: set[Unit] = set()  # records have come of it
         self._tasks = asyncio.TaskGroup()
 
     async def run(self) -> None:
@@ -207,14 +207,16 @@ class _Crawl:
 
     async def _fetch(self, unit: Unit) -> None:
         resource = self._resources[unit.resource]
-        async for page in fetch_unit(self._workspace, resource, unit, self._followers):
-            if page.cursor is not None:
-                self._begun.add(unit)
-            for found in page.records:
-                self._add(found.children)
-                await self._give(unit.resource, found.rows)
-            if self._is_over(unit.resource):
-                return
+        parts = fetch_unit(self._workspace, resource, unit, self._followers)
+        async with aclosing(parts):
+            async for part in parts:
+                if part.records or part.cursor is not None:
+                    self._begun.add(unit)
+                for found in part.records:
+                    self._add(found.children)
+                    await self._give(unit.resource, found.rows)
+                if self._is_over(unit.resource):
+                    return
 
     async def _give(self, name: str, rows: Sequence[Row]) -> None:
         room = self._room.get(name, 0)

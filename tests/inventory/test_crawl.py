@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pytest
 from inventoried import by_key, fleet_of, table, taken
 
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.inventory.crawl import AHEAD, Crawl, Listing
+from asyncdbx.inventory.crawl import AHEAD, CHANCES, Crawl, Listing
+from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.spool import Spool
 from asyncdbx.inventory.verdict import Ended, Verdict
 from asyncdbx.simulator import Fault, SimulatedWorkspace, Simulator
 from asyncdbx.simulator.call import Call, Reply
@@ -434,3 +436,97 @@ async def test_few_units_of_a_listing_are_in_hand(
     assert most["permissions"] == 3 + AHEAD
     assert most["experiments"] == 1
     assert most["dbfs"] <= 100 + AHEAD
+
+
+FILES = [
+    {"path": f"/part-{n:06d}-{'x' * 90}", "is_dir": n % 500 == 0, "file_size": n}
+    for n in range(20_000)
+]
+IDS = [str(each["path"]) for each in FILES]
+
+
+@dataclass
+class LargeDirectory:
+    """The root of DBFS has 20,000 entries, and every other directory none.
+
+    Attributes:
+        cut: Calls of the root that break off half-way; the first is 0.
+        turned: Calls of the root that give it the other way round.
+        calls: How often the root was listed.
+    """
+
+    cut: Container[int]
+    turned: Container[int] = ()
+    calls: int = 0
+
+    def answer(self, call: Call) -> Reply | None:
+        if call.path != "/api/2.0/dbfs/list":
+            return None
+        if call.query["path"] != "/":
+            return Reply(b"{}")
+        number, self.calls = self.calls, self.calls + 1
+        files = FILES[::-1] if number in self.turned else FILES
+        return Reply(
+            orjson.dumps({"files": files}), broken="cut" if number in self.cut else ""
+        )
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many records were put aside, each time."""
+    sizes: list[int] = []
+    usual = Spool.stage
+
+    def stage(self: Spool, unit: int, records: Sequence[Row], children: Any = ()) -> None:
+        sizes.append(len(records))
+        usual(self, unit, records, children)
+
+    monkeypatch.setattr(Spool, "stage", stage)
+    return sizes
+
+
+@pytest.mark.parametrize("cuts", [0, 1])
+async def test_a_large_page_is_put_aside_while_it_arrives(
+    place: Place, answers: Answers, stages: list[int], cuts: int
+) -> None:
+    """Though it breaks off: what came before comes once, and what follows from it too."""
+    root = LargeDirectory(range(cuts))
+    answers(place.fleet["prod"], root.answer)
+    verdict = await place.take("dbfs")
+
+    assert verdict.exit_code == 0
+    assert place.ids("dbfs", "prod") == IDS
+    ended = by_key(verdict)["prod/dbfs"]
+    assert (ended.records, ended.calls) == (len(IDS), cuts + 41)
+    assert 1 < len(stages) < 20
+    assert sum(stages) < len(IDS)
+
+
+async def test_a_large_page_that_changes_while_it_is_read_is_read_anew(
+    place: Place, answers: Answers, stages: list[int]
+) -> None:
+    """What had been put aside of it is forgotten."""
+    root = LargeDirectory(cut=[0], turned=[1])
+    answers(place.fleet["prod"], root.answer)
+    verdict = await place.take("dbfs")
+
+    assert verdict.exit_code == 0
+    assert place.ids("dbfs", "prod") == IDS
+    assert stages
+    assert root.calls == 3
+
+
+async def test_a_large_page_that_always_changes_is_missing(
+    place: Place, answers: Answers, stages: list[int]
+) -> None:
+    """Nobody could say what is whole: the listing is partial, and says why."""
+    root = LargeDirectory(cut=range(0, 99, 2), turned=range(1, 99, 2))
+    answers(place.fleet["prod"], root.answer)
+    verdict = await place.take("dbfs")
+
+    ended = by_key(verdict)["prod/dbfs"]
+    assert (verdict.exit_code, ended.status) == (3, "partial")
+    assert "broke off behind" in ended.error
+    assert root.calls == 2 * CHANCES
+    assert stages
+    assert place.ids("dbfs", "prod") == []
