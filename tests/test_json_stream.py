@@ -1,7 +1,6 @@
 """RecordStream against json.loads: any document, any chunking, any damage."""
 
 import json
-import math
 import pickle
 import random
 import re
@@ -14,6 +13,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_judge import exactly, judge
 
 from asyncdbx.json_stream import (
     JsonStreamError,
@@ -126,11 +126,6 @@ LAYOUT = st.sampled_from(
         {"separators": (" \r\n,\t", " : ")},
     ]
 )
-
-
-def exactly(value: Any) -> str:
-    """Write ``value`` so that 1, 1.0 and True differ."""
-    return json.dumps(value)
 
 
 @settings(max_examples=200, deadline=None)
@@ -318,39 +313,6 @@ def test_a_document_cut_at_any_byte_is_truncated(document: bytes, size: int) -> 
     for end in range(len(document)):
         with pytest.raises(Truncated, match=rf"^byte {end}: "):
             read(pieces(document[:end], size))
-
-
-class Object(dict[str, Any]):
-    """A JSON object that remembers whether "files" came twice."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.twice = [key for key, _ in pairs].count("files") > 1
-
-
-def finite(number: str) -> float:
-    """Refuse what is no number in JSON, and 1e999."""
-    if not math.isfinite(float(number)):
-        raise ValueError(number)
-    return float(number)
-
-
-def judge(text: bytes) -> tuple[str, str] | None:
-    """Read with json.loads and its leniencies off; None if the text is to be refused."""
-    try:
-        document = json.loads(
-            text.decode(),
-            object_pairs_hook=Object,
-            parse_float=finite,
-            parse_constant=finite,
-        )
-        json.dumps(document, ensure_ascii=False).encode()  # no lone surrogates
-        array = document.pop("files", None)
-    except (ValueError, AttributeError, TypeError):
-        return None
-    if document.twice or not isinstance(array, list | None):
-        return None
-    return exactly(array or []), exactly(document)
 
 
 def outcome(text: bytes, size: int) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ import click
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import Output, output_options
-from asyncdbx.cli.records import sheet_of, show_records
+from asyncdbx.cli.records import sheet_of, show_records, skip_bad_records_option
 from asyncdbx.inventory.resources import RESOURCES, choose
 
 EPILOG = examples(
@@ -37,10 +37,16 @@ NAMES = textwrap.indent(textwrap.fill(", ".join(RESOURCES), 76), "  ")
     metavar="N",
     help="The first N records of each resource and workspace, whichever come first.",
 )
+@skip_bad_records_option
 @output_options
 @selection_options
 def command(
-    selection: Selection, output: Output, resources: tuple[str, ...], limit: int | None
+    selection: Selection,
+    output: Output,
+    resources: tuple[str, ...],
+    limit: int | None,
+    *,
+    skip_bad_records: bool,
 ) -> int:
     """Print the records of RESOURCEs, of all chosen workspaces, as they come.
 
@@ -50,5 +56,11 @@ def command(
     chosen = choose(resources)
     with output.printer(sheet_of(chosen)) as printer:
         return run_async(
-            show_records(selection.fleet(), chosen, printer.write, limit=limit)
+            show_records(
+                selection.fleet(),
+                chosen,
+                printer.write,
+                limit=limit,
+                skip_bad_records=skip_bad_records,
+            )
         )

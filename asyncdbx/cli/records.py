@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import click
+
 from asyncdbx import catalog
 from asyncdbx.cli.app import FAILED, INCOMPLETE, complain
 from asyncdbx.cli.json_text import envelope
@@ -16,7 +18,13 @@ from asyncdbx.inventory.sources import Resource, Source
 from asyncdbx.inventory.stream import Found, Missing, stream
 from asyncdbx.json_stream import parse_document
 
-__all__ = ["Record", "record_json", "sheet_of", "show_records"]
+__all__ = [
+    "Record",
+    "record_json",
+    "sheet_of",
+    "show_records",
+    "skip_bad_records_option",
+]
 
 # What people look for first, in this order; a table has the first of them that there are.
 WELL_KNOWN = (
@@ -75,6 +83,7 @@ async def show_records(
     show: Callable[[Iterator[Record]], None],
     *,
     limit: int | None = None,
+    skip_bad_records: bool = False,
 ) -> int:
     """Show records as they come, say on stderr what is missing; return the exit code.
 
@@ -83,7 +92,8 @@ async def show_records(
     """
     _refuse_nobodys(fleet, resources)
     missing = 0
-    async with fleet, stream(fleet, resources, limit=limit) as items:
+    items_of = stream(fleet, resources, limit=limit, skip_bad_records=skip_bad_records)
+    async with fleet, items_of as items:
         async for item in items:
             if isinstance(item, Missing):
                 missing += 1
@@ -94,6 +104,13 @@ async def show_records(
         return 0
     return INCOMPLETE if items.succeeded else FAILED
 
+
+skip_bad_records_option = click.option(
+    "--skip-bad-records",
+    is_flag=True,
+    help="Leave out records that are not JSON, name each on stderr, and go on; else the"
+    " listing ends there. The exit code is 3 all the same.",
+)
 
 _A = {"account": "an account", "workspace": "a workspace"}
 

@@ -1,6 +1,6 @@
 """``asyncdbx tree``: what lies below a path, on all chosen workspaces, and how much."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import click
@@ -10,7 +10,12 @@ from rich.filesize import decimal
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import Selection, examples, selection_options
 from asyncdbx.cli.output import Column, Output, Sheet, is_terminal, output_options
-from asyncdbx.cli.records import Record, record_json, show_records
+from asyncdbx.cli.records import (
+    Record,
+    record_json,
+    show_records,
+    skip_bad_records_option,
+)
 from asyncdbx.fleet import Tree, tree_of
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.sources import Field, Resource, Source
@@ -46,9 +51,12 @@ EPILOG = examples(
     is_flag=True,
     help="Sum sizes and counts, for each directory at the top and in total.",
 )
+@skip_bad_records_option
 @output_options
 @selection_options
-def command(selection: Selection, output: Output, path: str, *, du: bool) -> int:
+def command(
+    selection: Selection, output: Output, path: str, *, du: bool, skip_bad_records: bool
+) -> int:
     """Walk the tree at PATH: dbfs:/…, /Workspace/… or /Volumes/….
 
     Directories are listed concurrently, as fast as the limits allow; entries are printed
@@ -58,11 +66,17 @@ def command(selection: Selection, output: Output, path: str, *, du: bool) -> int
     tree, root = tree_of(path)
     resource = _resource(tree, root)
     fleet = selection.fleet()
+
+    def show(write: Callable[[Iterator[Record]], None]) -> int:
+        return run_async(
+            show_records(fleet, [resource], write, skip_bad_records=skip_bad_records)
+        )
+
     if not du:
         with output.printer(_sheet(tree)) as printer:
-            return run_async(show_records(fleet, [resource], printer.write))
+            return show(printer.write)
     usage = Usage(tree, root)
-    code = run_async(show_records(fleet, [resource], usage.add))
+    code = show(usage.add)
     output.printer(_usage_sheet(tree)).print(usage.sums())
     return code
 

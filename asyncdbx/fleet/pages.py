@@ -14,10 +14,11 @@ import orjson
 from asyncdbx.catalog.paging import OTHER_KEY, Page, Pager
 from asyncdbx.engine import Ticket
 from asyncdbx.engine.judgement import judge_document
-from asyncdbx.errors import CallError, Changed, Incomplete
-from asyncdbx.json_stream import RecordStream, ValueStream
+from asyncdbx.errors import BadAnswer, CallError, Changed, Incomplete
+from asyncdbx.json_stream import JsonStreamError, RecordStream, ValueStream
 
 __all__ = [
+    "BadRecord",
     "Delivery",
     "Keep",
     "MakeTicket",
@@ -36,6 +37,7 @@ T = TypeVar("T")
 RawRecord: TypeAlias = tuple[bytes, Any]
 Keep: TypeAlias = Callable[[list[Any]], list[T]]
 Take: TypeAlias = Callable[[list[T]], Awaitable[None] | None]
+BadRecord: TypeAlias = Callable[[BadAnswer], None]
 MakeTicket: TypeAlias = Callable[[str, Mapping[str, Any]], Ticket]
 
 
@@ -68,21 +70,32 @@ class Delivery(Generic[T]):
         keep: Told the records, some at a time; what it returns goes on its way.
         take: Takes that, and may return what to wait for until it can take more.
         raw: Whether records are raw bytes and values, or values only.
+        bad_record: Told of a record that is not JSON and left out; without it, an error.
 
     Attributes:
         given: Records that have left.
     """
 
-    def __init__(
-        self, endpoint: str, key: str, keep: Keep[T], take: Take[T], *, raw: bool
+    def __init__(  # noqa: PLR0913 - what one page's way is made of
+        self,
+        endpoint: str,
+        key: str,
+        keep: Keep[T],
+        take: Take[T],
+        *,
+        raw: bool,
+        bad_record: BadRecord | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.key = key
         self.given = 0
         self.raw = raw
+        self.leaves_out = bad_record is not None
         self._keep = keep
         self._take = take
         self._last: Any = None
+        self._bad_record = bad_record
+        self._left_out: set[int] = set()  # where they are in the page
 
     def attempt(self) -> "PageReader":
         """Return a reader for one more answer."""
@@ -102,6 +115,13 @@ class Delivery(Generic[T]):
                 " again they were others"
             )
 
+    def leave_out(self, error: JsonStreamError, raw: bytes) -> None:
+        """Report a record that is not JSON, once."""
+        if self._bad_record is not None and error.offset not in self._left_out:
+            self._left_out.add(error.offset)
+            words = f"a record of {len(raw):,} bytes is left out, it is no JSON: {error}"
+            self._bad_record(BadAnswer(words))
+
     def _mark(self, record: Any) -> Any:
         return record[0] if self.raw else record
 
@@ -113,7 +133,11 @@ class PageReader:
 
     def __init__(self, delivery: Delivery[Any]) -> None:
         kind = RecordStream if delivery.raw else ValueStream
-        self._stream = kind(delivery.key, max_total=LARGEST_PAGE)
+        self._stream = kind(
+            delivery.key,
+            max_total=LARGEST_PAGE,
+            bad_record=delivery.leave_out if delivery.leaves_out else None,
+        )
         self._delivery = delivery
         self._count = 0
         self._first = b""
@@ -180,8 +204,14 @@ def whole(records: list[Any]) -> list[Any]:
     return records
 
 
-def page_ticket(
-    pager: Pager, make: MakeTicket, keep: Keep[T], take: Take[T], *, raw: bool = True
+def page_ticket(  # noqa: PLR0913 - what one page's way is made of
+    pager: Pager,
+    make: MakeTicket,
+    keep: Keep[T],
+    take: Take[T],
+    *,
+    raw: bool = True,
+    bad_record: BadRecord | None = None,
 ) -> Ticket:
     """Return the call that fetches a listing's next page.
 
@@ -193,11 +223,24 @@ def page_ticket(
         take: Takes what it keeps, while the page is still arriving; may return something
             that is waited for before more is read.
         raw: Records are raw bytes and values; else values only, which is twice as fast.
+        bad_record: Told of a record that is not JSON, and left out. Without it the page is
+            bad.
     """
     endpoint = pager.endpoint
     ticket = make(endpoint.name, pager.arguments)
+
+    def report(error: BadAnswer) -> None:
+        if bad_record is not None:
+            ticket.site.sign(error, ticket.endpoint)
+            bad_record(error)
+
     ticket.reader = Delivery(
-        endpoint.name, endpoint.items or "", keep, take, raw=raw
+        endpoint.name,
+        endpoint.items or "",
+        keep,
+        take,
+        raw=raw,
+        bad_record=report if bad_record is not None else None,
     ).attempt
     return ticket
 

@@ -17,7 +17,7 @@ from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet.arrivals import listing_parts
 from asyncdbx.fleet.nested import joined
-from asyncdbx.fleet.pages import Keep, Part, RawRecord, whole
+from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, whole
 from asyncdbx.fleet.tree import tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.json_stream import parse_document
@@ -79,7 +79,7 @@ class Workspace:
                 for record in part.records:
                     yield record
 
-    def parts(
+    def parts(  # noqa: PLR0913 - each an option of its own
         self,
         endpoint: str | catalog.Endpoint,
         arguments: Mapping[str, Any],
@@ -87,6 +87,7 @@ class Workspace:
         cursor: str | None = None,
         *,
         raw: bool = True,
+        bad_record: BadRecord | None = None,
     ) -> AsyncGenerator[Part[T]]:
         """Return a listing's records as they arrive, with what ``keep`` makes of them.
 
@@ -99,6 +100,8 @@ class Workspace:
             keep: Told records while the page is still arriving.
             cursor: Where an earlier run left off, to go on from there.
             raw: Records are raw bytes and values; else values only, which is twice as fast.
+            bad_record: Told of a record that is not JSON, which is then left out. Without
+                it the listing is bad.
 
         Raises:
             UsageError, Incomplete, CallError: as ``list``. A page that did not come whole
@@ -112,7 +115,9 @@ class Workspace:
         def make(_: str, given: Mapping[str, Any]) -> Ticket:
             return self.ticket_of(known, given)
 
-        return listing_parts(self._engine, make, pager, keep, raw=raw)
+        return listing_parts(
+            self._engine, make, pager, keep, raw=raw, bad_record=bad_record
+        )
 
     async def fetch(self, endpoint: str, arguments: Mapping[str, Any]) -> Part[RawRecord]:
         """Return one object as a page of one record, whole: inner arrays are paged through.

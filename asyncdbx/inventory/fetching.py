@@ -9,6 +9,7 @@ import orjson
 
 from asyncdbx.errors import BadAnswer, UsageError
 from asyncdbx.fleet import Part, RawRecord, Workspace
+from asyncdbx.fleet.pages import BadRecord
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Unit
 from asyncdbx.inventory.units import Followers, Found, Step, read
@@ -17,7 +18,12 @@ __all__ = ["fetch_unit"]
 
 
 async def fetch_unit(
-    workspace: Workspace, resource: Resource, unit: Unit, followers: Followers
+    workspace: Workspace,
+    resource: Resource,
+    unit: Unit,
+    followers: Followers,
+    *,
+    bad_record: BadRecord | None = None,
 ) -> AsyncGenerator[Part[Found]]:
     """Yield what a unit brings, as it arrives.
 
@@ -26,6 +32,7 @@ async def fetch_unit(
         resource: The unit's resource.
         unit: May carry a cursor, to go on from.
         followers: Of the chosen resources.
+        bad_record: Told of a record that is not JSON, which is then left out.
 
     Raises:
         CallError: a page did not come, or not whole; those before it stand.
@@ -44,7 +51,9 @@ async def fetch_unit(
             page = await workspace.fetch(endpoint, arguments)
             yield Part(keep(page.records), True, None, page.calls, page.throttles)
             return
-        parts = workspace.parts(source.endpoint, arguments, keep, unit.cursor)
+        parts = workspace.parts(
+            source.endpoint, arguments, keep, unit.cursor, bad_record=bad_record
+        )
         async with aclosing(parts):
             async for part in parts:
                 yield part

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias, cast
 
 import orjson
 
-from asyncdbx.errors import CallError, Disabled, NotFound
+from asyncdbx.errors import BadAnswer, CallError, Disabled, NotFound
 from asyncdbx.fleet import Workspace
 from asyncdbx.inventory.fetching import fetch_unit
 from asyncdbx.inventory.resources import RESOURCES
@@ -119,6 +119,7 @@ async def stream(
     resources: Sequence[Resource],
     *,
     limit: int | None = None,
+    skip_bad_records: bool = False,
 ) -> AsyncGenerator[Records]:
     """List ``resources`` and give the records as they come, workspaces interleaved.
 
@@ -129,9 +130,14 @@ async def stream(
         workspaces: Of a fleet; accounts list the resources of accounts.
         resources: What to list; what they follow from is asked for too, but not given.
         limit: Records of each listing; the first that come.
+        skip_bad_records: A record that is not JSON is missing, and the rest of its listing
+            is given; else that listing ends there.
     """
     records = Records()
-    crawls = [_Crawl(each, resources, records, limit) for each in workspaces]
+    crawls = [
+        _Crawl(each, resources, records, limit, skip_bad_records=skip_bad_records)
+        for each in workspaces
+    ]
     records.start(crawls)
     try:
         yield records
@@ -152,10 +158,13 @@ class _Crawl:
         resources: Sequence[Resource],
         records: Records,
         limit: int | None,
+        *,
+        skip_bad_records: bool,
     ) -> None:
         own = [each for each in resources if each.scope == workspace.config.scope]
         self._workspace = workspace
         self._records = records
+        self._skip_bad_records = skip_bad_records
         self._resources = {each.name: each for each in (*_parents(own), *own)}
         self._followers = followers_of(self._resources.values())
         self._room: dict[str, float] = {each.name: limit or float("inf") for each in own}
@@ -207,9 +216,18 @@ class _Crawl:
 
     async def _fetch(self, unit: Unit) -> None:
         resource = self._resources[unit.resource]
-        parts = fetch_unit(self._workspace, resource, unit, self._followers)
+        bad: list[BadAnswer] = []
+        parts = fetch_unit(
+            self._workspace,
+            resource,
+            unit,
+            self._followers,
+            bad_record=bad.append if self._skip_bad_records else None,
+        )
         async with aclosing(parts):
             async for part in parts:
+                while bad:
+                    await self._miss(unit, bad.pop(0))
                 if part.records or part.cursor is not None:
                     self._begun.add(unit)
                 for found in part.records:
@@ -231,12 +249,18 @@ class _Crawl:
         if isinstance(error, NotFound) and not first:
             self._done[unit.resource] += 1
             return  # it was listed a moment ago, and has been deleted since
-        arguments = {} if first else _arguments(unit)
-        missing = Missing(self._workspace.name, unit.resource, arguments, error)
         if isinstance(error, Disabled) and first and not begun:
-            self._disabled.append(missing)
+            self._disabled.append(self._missing(unit, error))
         else:
-            await self._records.put(missing)
+            await self._miss(unit, error)
+
+    async def _miss(self, unit: Unit, error: CallError) -> None:
+        await self._records.put(self._missing(unit, error))
+
+    def _missing(self, unit: Unit, error: CallError) -> Missing:
+        first = is_first(unit, self._resources[unit.resource])
+        arguments = {} if first else _arguments(unit)
+        return Missing(self._workspace.name, unit.resource, arguments, error)
 
 
 def _arguments(unit: Unit) -> dict[str, Any]:
