@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asyncdbx.json_stream import scanner
 from asyncdbx.json_stream.guess import Guess
+from asyncdbx.json_stream.parsing import has_wide_int
 from asyncdbx.json_stream.scanner import Scanner
 
 TEXT = st.text(max_size=5) | st.sampled_from(
@@ -142,3 +143,32 @@ def test_after_failures_a_guess_is_seldom_due() -> None:
         pass
     guess.note(right=True)
     assert guess.is_due()
+
+
+LIMITS = [2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**300]
+POWERS = [sign * 10**n for n in range(22) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("number", [*LIMITS, *POWERS], ids=str)
+@pytest.mark.parametrize("before", ["", "[", "[1,", '{"a":', '["x", ', "[\n", '["-'])
+@pytest.mark.parametrize("shift", range(5))
+def test_an_integer_beyond_64_bits_is_seen_wherever_it_stands(
+    number: int, before: str, shift: int
+) -> None:
+    """In a string it does not matter; one that fits may be seen, too, if it is long."""
+    text = f"{' ' * shift}{before}{number}".encode()
+    wide = not -(2**63) <= number < 2**64
+    if before.endswith('"-'):
+        assert not has_wide_int(text)
+    elif wide:
+        assert has_wide_int(text)
+    else:
+        assert len(str(number)) > 19 or not has_wide_int(text)
+
+
+def test_times_and_ids_and_hashes_are_no_integers_beyond_64_bits() -> None:
+    """Many of them look so at first, and the look at single places gives up in the end."""
+    record = b'{"a":1700000000000,"b":"12345678901234567890123","c":123456789012345678},'
+    text = record * 999
+    assert not has_wide_int(text)
+    assert has_wide_int(text + b'{"a":18446744073709551616}')

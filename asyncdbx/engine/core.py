@@ -63,7 +63,6 @@ class Engine:
         self._workers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._resting: dict[Ticket, asyncio.TimerHandle] = {}
-        self._aside = 0  # workers that wait for a slow consumer
         self._closed = False
         self._clock: Callable[[], float] = time.monotonic
 
@@ -177,7 +176,7 @@ class Engine:
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True
         self._ring.add(queue)
-        if self._idle or self._may_grow():
+        if self._idle or len(self._workers) < self._connections:
             self._wake()
 
     def _wake(self) -> None:
@@ -186,20 +185,19 @@ class Engine:
             if not (idle := self._idle.pop()).done():
                 idle.set_result(None)
                 return
-        if self._may_grow():
+        if len(self._workers) < self._connections:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
-
-    def _may_grow(self) -> bool:
-        return len(self._workers) - self._aside < self._connections
 
     async def _work(self) -> None:
         """Be one connection: take the next call whose turn it is, while one is needed."""
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
-        while len(self._workers) - self._aside <= self._connections:
+        while True:
             while not self._ring:
+                if len(self._workers) > self._connections:
+                    return  # one stood in for a worker that had stepped aside
                 idle: asyncio.Future[None] = loop.create_future()
                 self._idle.append(idle)
                 await idle
@@ -296,14 +294,15 @@ class Engine:
         return feed
 
     async def _step_aside(self, room: Awaitable[None], lane: Lane) -> None:
+        """Wait for a slow consumer; meanwhile another may have the place in the lane."""
         lane.leave()
-        self._aside += 1
+        self._connections += 1
         if self._ring:
             self._wake()
         try:
             await room
         finally:
-            self._aside -= 1
+            self._connections -= 1
             lane.in_flight += 1
 
     def _settle(self, ticket: Ticket, lane: Lane, error: Exception) -> None:

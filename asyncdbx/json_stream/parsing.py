@@ -10,7 +10,7 @@ MAX_DEPTH: Final = 1024  # levels that orjson reads
 SPACE: Final = b" \t\r\n"
 
 _ALIKE: Final = bytes.maketrans(b"-123456789", b"0" * 10)
-_LOOKS: Final = 64  # at single places, before all is looked at
+_LOOKS: Final = 500  # at single places, before all is looked at
 _WIDE: Final = re.compile(rb"[0-9]{20}|-[0-9]{19}")
 _TOO_DEEP: Final = "depth limit"  # what orjson says
 
@@ -134,7 +134,13 @@ def has_wide_int(raw: bytes) -> bool:
         if at < 0:
             return False
         digits = raw[5 * at + 1 : 5 * at + 16]  # and in front of them one more, or a sign
-        if digits.isdigit() and _WIDE.search(raw, max(0, 5 * at - 5), 5 * at + 25):
-            return True
+        if digits.isdigit():
+            found = _WIDE.search(raw, max(0, 5 * at - 5), 5 * at + 20)
+            if found and _begins_value(raw, found.start()):
+                return True
         at = fifths.find(b"0000", at + 1)
-    return _WIDE.search(raw) is not None
+    return any(_begins_value(raw, found.start()) for found in _WIDE.finditer(raw))
+
+
+def _begins_value(raw: bytes, at: int) -> bool:
+    return at == 0 or raw[at - 1] in b":,[ \t\r\n"
