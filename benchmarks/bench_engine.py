@@ -16,7 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from benchmarks.common import Targets, load_server, output, print_table, script
+from benchmarks.common import Targets, output, print_table, script, serving
 
 FEW, MANY = 300, 1_300
 CALLS = {"bare": 6_000, "asyncdbx": 6_000, "sdk": 800}  # a round: one to three seconds
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     targets = Targets()
-    with load_server() as port:
+    with serving("load_server.py") as port:
         show_instructions(port, targets)
         show_requests(port, rounds, targets)
     return targets.exit_code

@@ -118,9 +118,9 @@ def _machine_seconds() -> float | None:
 
 
 @contextlib.contextmanager
-def load_server() -> Generator[int]:
-    """Run the load server beside the block, and give its port."""
-    command = script("load_server.py")
+def serving(name: str, *arguments: object) -> Generator[int]:
+    """Run a server of this folder beside the block, and give the port that it prints."""
+    command = script(name, *arguments)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
         assert process.stdout is not None
         try:

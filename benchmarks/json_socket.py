@@ -8,12 +8,10 @@ import contextlib
 import cProfile
 import json
 import pstats
-import subprocess
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ import uvloop
 from asyncdbx.config import Secret, WorkspaceConfig
 from asyncdbx.fleet import Fleet
 from asyncdbx.fleet.pages import whole
-from benchmarks.common import Targets, output, percent, print_table, script
+from benchmarks.common import Targets, output, percent, print_table, script, serving
 from benchmarks.engine_client import no_limits
 from benchmarks.json_documents import Listing
 from benchmarks.json_parsers import Document, oracle
@@ -35,7 +33,7 @@ def profile(listing: Listing, targets: Targets) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "listing.gz")
         write(listing, file)
-        with serving(file) as port:
+        with serving("json_socket.py", "serve", file) as port:
             shares = json.loads(output(script("json_socket.py", "read", port)))
     seconds, count = shares.pop("seconds"), shares.pop("count")
     assert count == listing.count
@@ -71,18 +69,6 @@ def write(listing: Listing, file: Path) -> None:
         for chunk in listing.chunks(listing.count):
             packed.write(packer.compress(chunk))
         packed.write(packer.flush())
-
-
-@contextlib.contextmanager
-def serving(file: Path) -> Generator[int]:
-    """Serve a file beside the block, and give the port."""
-    command = script("json_socket.py", "serve", file)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
 
 
 async def serve(body: bytes) -> None:

@@ -585,6 +585,51 @@ def test_a_body_is_read_as_strictly_as_a_stream(
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 20, 1000])
+def test_bad_records_are_left_out_where_the_caller_asks(kind: Any, size: int) -> None:
+    """Each is told with its place and its bytes; what is wrong between records is not."""
+    bad = [b'{"a":"\xff"}', b"nul", b'{"a":NaN}', b'{"a" 1}', b"[1 2]", b'{"a":"\\ud800"}']
+    good = [b'{"a":%d}' % n for n in range(len(bad) + 1)]
+    mixed = b" , ".join(b"%s,%s" % pair for pair in zip(good, bad, strict=False))
+    document = b'{"files":[' + mixed + b"," + good[-1] + b'],"t":1}'
+    told: list[tuple[int, bytes]] = []
+
+    def leave_out(error: JsonStreamError, raw: bytes) -> None:
+        told.append((document.index(raw), raw))
+        assert document.index(raw) <= error.offset <= document.index(raw) + len(raw)
+
+    stream = kind[0]("files", guess=kind[1], bad_record=leave_out)
+    records = take(stream, pieces(document, size))
+    meant = values(records) if kind[0] is RecordStream else records
+    assert meant == [{"a": n} for n in range(len(good))]
+    assert told == [(document.index(raw), raw) for raw in bad]
+    assert (stream.count, stream.rest) == (len(good), {"t": 1})
+
+    stream = kind[0]("files", guess=kind[1], bad_record=leave_out)
+    with pytest.raises(JsonStreamError, match="a record is missing beside a comma"):
+        take(stream, pieces(b'{"files":[1,,2]}', size))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_if_every_record_is_bad_there_are_none(kind: Any) -> None:
+    """And no batch of nothing."""
+    told: list[bytes] = []
+    stream = kind[0]("f", guess=kind[1], bad_record=lambda _, raw: told.append(raw))
+    assert take(stream, [b'{"f":[x,y', b",z]}"]) == []
+    assert told == [b"x", b"y", b"z"]
+
+
+def test_without_exact_integers_they_are_what_orjson_makes_of_them() -> None:
+    """Floats; the bytes have every digit all the same."""
+    body = b'{"files":[{"a":18446744073709551616},{"a":2},{"a":-9223372036854775809}]}'
+    stream = ValueStream("files", exact_integers=False)
+    assert take(stream, [body]) == [{"a": 2.0**64}, {"a": 2}, {"a": -(2.0**63)}]
+    records = take(RecordStream("files", exact_integers=False), [body])
+    assert next(raw for raw, _ in records) == b'{"a":18446744073709551616}'
+    assert values(records) == [{"a": 2.0**64}, {"a": 2}, {"a": -(2.0**63)}]
+
+
 def test_an_error_survives_pickling() -> None:
     """Spark sends errors from its workers."""
     error = pickle.loads(pickle.dumps(Truncated(7, "cut")))  # noqa: S301 - our own bytes

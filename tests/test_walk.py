@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -329,6 +329,23 @@ async def test_entries_leave_and_are_descended_into_while_their_directory_arrive
     assert disk.asked[1] in first_half
     assert min(at for at, path in seen if path.endswith("/f")) == 3600
     assert len(seen) == len({path for _, path in seen}) == 200
+
+
+async def test_a_walk_that_is_closed_ends_its_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those that wait for somebody to take what they brought, too."""
+    monkeypatch.setattr(walk_module, "AHEAD", 5)
+    disk = Slow(wide(20))
+    async with walking(disk) as walk, aclosing(walk):
+        async for _ in walk:
+            break
+        await asyncio.sleep(5000)
+        assert walk._asked
+        await walk.aclose()
+        await asyncio.sleep(0)
+        assert [lane.in_flight for lane, _ in walk._engine.lanes()] == [0]
+        assert [entry async for entry in walk] == []
 
 
 async def test_the_frontier_stays_small() -> None:

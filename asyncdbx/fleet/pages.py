@@ -73,7 +73,9 @@ class Delivery(Generic[T]):
         bad_record: Told of a record that is not JSON and left out; without it, an error.
 
     Attributes:
+        endpoint, key, raw: As given.
         given: Records that have left.
+        leaves_out: A record that is not JSON is left out.
     """
 
     def __init__(  # noqa: PLR0913 - what one page's way is made of

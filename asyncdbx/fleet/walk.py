@@ -1,7 +1,8 @@
 """Walk a tree: many directories listed at once, entries yielded as they come.
 
-No tasks: each answer decides what is asked next, so a walk that is abandoned half-way
-leaves nothing behind but a few answers that nobody takes.
+No tasks: each answer decides what is asked next. A walk that is abandoned half-way leaves
+behind a few answers that nobody takes, or, in huge directories, waits for somebody who
+does: ``aclose`` ends it.
 """
 
 from collections import deque
@@ -64,6 +65,17 @@ class Walk(AsyncIterator[dict[str, Any]]):
             if not self._asked:
                 self._end()
             await self._news.wait()
+
+    async def aclose(self) -> None:
+        """End the requests that are on their way; the walk is of no further use.
+
+        With ``contextlib.aclosing`` it is done when the block is left, however that is.
+        """
+        for ticket in self._asked:
+            self._engine.cancel(ticket)
+        self._asked.clear()
+        self._frontier.clear()
+        self._entries.clear()
 
     def _end(self) -> None:
         if not self.unlisted:

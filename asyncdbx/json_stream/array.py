@@ -84,7 +84,8 @@ class ArrayReader(Generic[T]):
                 yield from self.scan()
         if len(self._held) > self._max_record:
             yield from self.scan()  # it may be more than one
-            self._refuse_large()
+            if self.behind is None:
+                self._refuse_large()
 
     # -- by the looks
 
@@ -165,12 +166,12 @@ class ArrayReader(Generic[T]):
                 raise too_deep(self._offset + 1)
         elif text[at] == _COMMA:
             self._learn(known + at)
-            yield self._between(known + at)
+            yield from self._between(known + at)
             self._begun = True
             self._let_go(known + at)
         else:
             if self._begun or self._held[1 : known + at].strip(SPACE):
-                yield self._between(known + at)
+                yield from self._between(known + at)
             self.behind = text[at:]
             self._held.clear()
 
@@ -188,9 +189,11 @@ class ArrayReader(Generic[T]):
         elif self._wrong:
             guess.sharpen(bytes(self._held), comma, self._wrong)
 
-    def _between(self, end: int) -> list[T]:
-        """Return the records in front of a place where one certainly ends."""
-        return self._many(0, end) or [*self._one_by_one(bytes(self._held[1:end]))]
+    def _between(self, end: int) -> Iterator[list[T]]:
+        """Yield the records in front of a place where one certainly ends."""
+        records = self._many(0, end) or [*self._one_by_one(bytes(self._held[1:end]))]
+        if records:  # or all of them are left out
+            yield records
 
     def _one_by_one(self, text: bytes) -> Iterator[T]:
         start, offset = 0, self._offset + 1
@@ -233,6 +236,7 @@ class ArrayReader(Generic[T]):
         blanks = len(self._held) - 1 - len(self._held[1:].lstrip(SPACE))
         del self._held[1 : 1 + blanks]
         self._scanned -= blanks
+        self._searched = max(0, self._searched - blanks)
         if len(self._held) - 1 > self._max_record:
             raise self._too_large(self._offset + 1)
 
