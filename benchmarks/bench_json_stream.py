@@ -241,8 +241,9 @@ def a_string(size: int) -> Iterator[bytes]:
 
 
 def a_nest(size: int) -> Iterator[bytes]:
-    """Yield an element of 400 levels, with as many side by side as fill the size."""
-    deep = b'{"path":[' * 200 + b"1" + b"]}" * 200
+    """Yield an element of 800 levels, with as many side by side as fill the size."""
+    text = b'"a, {b}: \\"c\\" ]%s",' % (b"x" * 80)
+    deep = (b'{"path":[' + text) * 400 + b"1" + b"]}" * 400
     yield b'{"path":"first"}'
     yield b'{"path":[%s]}' % b",".join([deep] * (size // len(deep)))
     yield b'{"path":"last"}'

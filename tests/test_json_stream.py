@@ -508,11 +508,14 @@ def test_memory_is_that_of_a_chunk() -> None:
 STRING = b'["' + b"\\\\x" * 20_000 + b'"]'
 DEEP = b'[{"a":' + b'[{"x":[' * 60 + b"1,2," * 10_000 + b"3" + b"]}]" * 60 + b"}]"
 ODD = b"[" + b'{"a":[{"a":1},{"a":2}]},{"b":"},{"},' * 1500 + b"1]"
+LARGE = b'[{"a":1},{"a":[' + b'{"a":1},' * 40_000 + b'{"a":1}]},{"a":2}]'
 LATE = b"[" + b'{"a":1},' * 3000 + b'{"a":[{"a":1},{"a":2}]}]'
 
 
 @pytest.mark.parametrize(
-    "document", [STRING, DEEP, ODD, LATE], ids=["string", "deep", "odd", "late"]
+    "document",
+    [STRING, DEEP, ODD, LATE, LARGE],
+    ids=["string", "deep", "odd", "late", "large"],
 )
 @pytest.mark.parametrize("size", [1, 1000, 10**6])
 @pytest.mark.parametrize("kind", KINDS)

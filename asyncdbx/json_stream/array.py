@@ -75,12 +75,12 @@ class ArrayReader(Generic[T]):
             guess = self._guess
             if guess is not None and not self._begun:
                 yield from self._read_first(guess)
-            found = False
-            if guess is not None and guess.is_due():
-                for batch in self._find(guess):
-                    found = True
-                    yield batch
-            if not found:
+            size = len(self._held)
+            # A wrong guess is not repeated before what it was about has left: in a large
+            # record with parts that look like records each would cost a longer parse.
+            if guess is not None and not self._wrong and guess.is_due():
+                yield from self._find(guess)
+            if len(self._held) == size:  # nothing has left
                 yield from self.scan()
         if len(self._held) > self._max_record:
             yield from self.scan()  # it may be more than one

@@ -90,7 +90,10 @@ class _Stream(Generic[T]):
             if self._array is None:
                 text = self._read_rest(text)
             if self._array is not None:
-                yield from self._read(self._array, self._array.feed(text))
+                for records in self._array.feed(text):
+                    self.count += len(records)
+                    yield records
+                self._look_behind(self._array)
 
     def close(self) -> Iterator[list[T]]:
         """Yield the last records, and check that the document ends as JSON ends.
@@ -102,7 +105,10 @@ class _Stream(Generic[T]):
             NotJson: It is HTML.
         """
         if self._array is not None:
-            yield from self._read(self._array, self._array.scan())
+            for records in self._array.scan():
+                self.count += len(records)
+                yield records
+            self._look_behind(self._array)
         if self._array is not None:
             raise Truncated(self._size, "the document ends inside the array")
         try:
@@ -112,10 +118,8 @@ class _Stream(Generic[T]):
             raise type(error)(error.offset + moved, error.reason) from error.__cause__
         self.found, self.rest = self._route.take_array_out(rest)
 
-    def _read(self, array: ArrayReader[T], batches: Iterator[list[T]]) -> Iterator[list[T]]:
-        for records in batches:
-            self.count += len(records)
-            yield records
+    def _look_behind(self, array: ArrayReader[T]) -> None:
+        """Go on with the rest of the document if the array has ended."""
         if array.behind is not None:
             self._array = None
             self._cut_out = self._size - len(array.behind) - len(self._outside)
