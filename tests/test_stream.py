@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from asyncdbx.errors import ApiError, Denied, Disabled, NotFound
+from asyncdbx.errors import ApiError, BadAnswer, Denied, Disabled, NotFound
 from asyncdbx.fleet import Part, Workspace
-from asyncdbx.fleet.pages import Keep
+from asyncdbx.fleet.pages import BadRecord, Keep
 from asyncdbx.inventory import stream as streams
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.stream import Found, Missing, stream
@@ -43,6 +43,8 @@ class Script:
         arguments: Mapping[str, Any],
         keep: Keep[T],
         cursor: str | None = None,
+        *,
+        bad_record: BadRecord | None = None,
     ) -> AsyncGenerator[Part[T]]:
         key = (endpoint, next(iter(arguments.values()), None))
         self.asked.append(key)
@@ -52,6 +54,9 @@ class Script:
             raise answer
         for number, page in enumerate(answer, 1):
             await asyncio.sleep(1)
+            if isinstance(page, BadAnswer) and bad_record is not None:
+                bad_record(page)
+                continue
             if isinstance(page, Exception):
                 raise page
             cursor = "more" if number < len(answer) else None
@@ -105,6 +110,20 @@ async def test_a_service_that_is_switched_off_half_way_is_missing() -> None:
 
     assert ids == ["1"]
     assert [type(each.error) for each in missing] == [Disabled]
+
+
+@pytest.mark.parametrize("skip", [True, False])
+async def test_a_bad_record_is_missing_or_the_end(*, skip: bool) -> None:
+    """If it is left out, what comes behind it is given."""
+    pages = [[{"cluster_id": "1"}], BadAnswer("no JSON"), [{"cluster_id": "2"}]]
+    script = cast("Workspace", _workspace(clusters=pages))
+    clusters = [RESOURCES["clusters"]]
+    async with stream([script], clusters, skip_bad_records=skip) as records:
+        items = [item async for item in records]
+
+    shown = [item.rows[0].id if isinstance(item, Found) else item.error for item in items]
+    assert shown == ["1", pages[1], *(["2"] if skip else [])]
+    assert records.succeeded == int(skip)
 
 
 async def test_what_follows_is_asked_at_once() -> None:

@@ -303,6 +303,8 @@ def test_a_json_log_says_that_a_run_was_interrupted(
     line = ("inventory", "dbfs", *BOTH, "--to", "to", "--log-format", "json")
     begin = count(slow)
     with started(*line, folder=tmp_path) as process:
+        # What arrives may still be of the test before, so not only that.
+        until((tmp_path / "to" / "_run" / "spool.sqlite").exists)
         until(lambda: count(slow) >= begin + 5)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=15)
