@@ -48,7 +48,7 @@ class Part(Generic[T]):
     Attributes:
         records: What was kept of each: its raw bytes as the server sent them and its value,
             if nothing else was asked for.
-        ends_page: The page has come whole; only now the next four attributes are known.
+        ends_page: The page has come whole; only now the next three attributes are known.
         cursor: Where the listing goes on, or None after the last page.
         calls: Requests sent for this page.
         throttles: How many of them were answered with 429.
