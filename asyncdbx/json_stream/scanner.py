@@ -100,13 +100,6 @@ class Scanner:
 
     # -- in one leap
 
-    def skip(self, text: bytes) -> bool:
-        """Go over ``text`` at once; return whether the array goes on behind it.
-
-        If it does not, the text is not read: ``walk`` finds the place.
-        """
-        return self._skip(self._plain(text)) is not None
-
     def leap(self, text: bytes) -> int | None:
         """Go over ``text`` at once.
 
@@ -115,10 +108,14 @@ class Scanner:
             array does not go on behind this text, which is then not read.
         """
         plain = self._plain(text)
-        low = self._skip(plain)
-        if low is None:
+        brackets, in_string = _brackets(plain, in_string=self._in_string)
+        low = self.depth + min(accumulate(map(_STEP.__getitem__, brackets), initial=0))
+        if low < 0:
             return None
-        return -1 if low else _last_comma(plain, self.depth, in_string=self._in_string)
+        self.depth += brackets.count(b"[") - brackets.count(b"]")
+        self._in_string = in_string
+        self._escaped = in_string and plain.endswith(b"\\")
+        return -1 if low else _last_comma(plain, self.depth, in_string=in_string)
 
     def _plain(self, text: bytes) -> bytes:
         """Return ``text``, as long as before, without quotes that end no string."""
@@ -127,17 +124,6 @@ class Scanner:
         if b"\\" not in text:
             return text
         return text.replace(rb"\\", b"__").replace(rb"\"", b"__")
-
-    def _skip(self, plain: bytes) -> int | None:
-        """Return how deep the least deep place is; None if the array ends."""
-        brackets, in_string = _brackets(plain, in_string=self._in_string)
-        low = self.depth + min(accumulate(map(_STEP.__getitem__, brackets), initial=0))
-        if low < 0:
-            return None
-        self.depth += brackets.count(b"[") - brackets.count(b"]")
-        self._in_string = in_string
-        self._escaped = in_string and plain.endswith(b"\\")
-        return min(low, self.depth)
 
 
 def _brackets(plain: bytes, *, in_string: bool) -> tuple[bytes, bool]:
