@@ -114,7 +114,7 @@ class ArrayReader(Generic[T]):
             yield batch
             start = comma
         if start:
-            self._let_go(start)
+            del held[:start]
             self._scanner.reset()
             self._scanned = 1
         self._searched = max(0, known - start)
