@@ -293,6 +293,9 @@ def cell(value: Any) -> str:
         case str():
             return value
         case bool() | dict() | list():
-            return json.dumps(value, ensure_ascii=False)
+            try:
+                return json.dumps(value, ensure_ascii=False)
+            except RecursionError:  # json writes fewer levels than orjson reads
+                return "(nested too deep to be shown)"
         case _:
             return str(value)

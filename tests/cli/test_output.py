@@ -215,3 +215,10 @@ def test_json_is_as_it_was_in_a_pipe(capsysbinary: Capture) -> None:
 def test_cells(value: Any, text: str) -> None:
     """JSON words, not Python's."""
     assert cell(value) == text
+
+
+def test_a_cell_that_is_nested_too_deep_says_so() -> None:
+    """A stream lets in 1,024 levels; json, which lays out cells, does not write so many."""
+    deep = orjson.loads(b"[" * 1024 + b"]" * 1024)
+    assert cell(deep) == "(nested too deep to be shown)"
+    assert cell([[1]]) == "[[1]]"
