@@ -183,6 +183,13 @@ class Lane:
         if self._window is not None:
             self._window.departures.append(now)
 
+    def come_back(self) -> None:
+        """Count a call that had left its place to others and goes on, without a turn.
+
+        The server has had it all the while, so there may be one too many now.
+        """
+        self.in_flight += 1
+
     def leave(self) -> None:
         """Count a call that came back, whatever became of it."""
         self.in_flight -= 1

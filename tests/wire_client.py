@@ -16,7 +16,7 @@ from asyncdbx.catalog.paging import Pager
 from asyncdbx.config import Secret
 from asyncdbx.engine import Engine, LaneQueue, RetryPolicy, Site, Ticket
 from asyncdbx.fleet.arrivals import listing_parts
-from asyncdbx.fleet.pages import Keep, Part, whole
+from asyncdbx.fleet.pages import Keep, Part, Reading, whole
 from asyncdbx.json_stream import parse_document
 from asyncdbx.limiter import Lane
 from asyncdbx.transport import Transport
@@ -61,7 +61,7 @@ class Client:
         def make(endpoint: str, _: Mapping[str, Any]) -> Ticket:
             return replace(self.ticket(), endpoint=endpoint)
 
-        return listing_parts(self.engine, make, self.pager, keep, raw=raw)
+        return listing_parts(self.engine, make, self.pager, Reading(keep, raw))
 
     async def page(self) -> list[int]:
         """Return the ids of all jobs."""

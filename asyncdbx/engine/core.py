@@ -303,7 +303,7 @@ class Engine:
             await room
         finally:
             self._connections -= 1
-            lane.in_flight += 1
+            lane.come_back()
 
     def _settle(self, ticket: Ticket, lane: Lane, error: Exception) -> None:
         """Decide what a failure means: for the lane, the workspace and the call."""

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from asyncdbx.catalog.paging import Pager
 from asyncdbx.engine import Engine, Ticket
-from asyncdbx.fleet.pages import BadRecord, Keep, MakeTicket, Part, end_page, page_ticket
+from asyncdbx.fleet.pages import MakeTicket, Part, Reading, end_page, page_ticket
 from asyncdbx.fleet.signal import Signal
 
 __all__ = ["listing_parts"]
@@ -16,14 +16,8 @@ AHEAD = 2  # parts held for a slow consumer before the socket is left to fill
 T = TypeVar("T")
 
 
-async def listing_parts(  # noqa: PLR0913 - what a listing's way is made of
-    engine: Engine,
-    make: MakeTicket,
-    pager: Pager,
-    keep: Keep[T],
-    *,
-    raw: bool,
-    bad_record: BadRecord | None = None,
+async def listing_parts(
+    engine: Engine, make: MakeTicket, pager: Pager, reading: Reading[T]
 ) -> AsyncGenerator[Part[T]]:
     """Yield a listing's records as they arrive; a part without records ends each page.
 
@@ -33,16 +27,14 @@ async def listing_parts(  # noqa: PLR0913 - what a listing's way is made of
         engine: Makes the calls.
         make: Makes a call of an endpoint's name and arguments.
         pager: Where the listing stands.
-        keep: See ``page_ticket``.
-        raw: See ``page_ticket``.
-        bad_record: See ``page_ticket``.
+        reading: How its records are read.
 
     Raises:
         CallError: a page did not come, or not whole; what was yielded before stands.
     """
     while not pager.done:
         inbox: _Inbox[T] = _Inbox()
-        ticket = page_ticket(pager, make, keep, inbox.put, raw=raw, bad_record=bad_record)
+        ticket = page_ticket(pager, make, reading, inbox.put)
         ticket.done = inbox.end
         engine.submit(ticket)
         try:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from asyncdbx.engine import Engine, Ticket
 from asyncdbx.errors import CallError
+from asyncdbx.fleet.signal import Signal
 
 __all__ = ["Call", "Outcome", "Outcomes"]
 
@@ -62,8 +63,8 @@ class Outcomes(AsyncIterator[Outcome]):
         self._low = window * 7 // 8
         self._held: dict[Ticket, Call] = {}  # read, and not yet taken back
         self._finished: deque[Ticket] = deque()
-        self._news: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._news = Signal()
+        self._room = Signal()
         self._feeder = asyncio.create_task(self._feed(calls))
 
     def __aiter__(self) -> Self:
@@ -75,13 +76,11 @@ class Outcomes(AsyncIterator[Outcome]):
                 self._feeder.result()  # a bug in the caller's generator is raised here
                 if not self._held:
                     raise StopAsyncIteration
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
-            self._news = None
+            await self._news.wait()
         ticket = self._finished.popleft()
         call = self._held.pop(ticket)
         if len(self._held) == self._low:
-            self._make_room()
+            self._room.tell()
         if ticket.error is None:
             return Outcome(call, ticket.value, None)
         if isinstance(ticket.error, CallError):
@@ -101,13 +100,13 @@ class Outcomes(AsyncIterator[Outcome]):
             if isinstance(calls, AsyncIterable):
                 async for call in calls:
                     if self._submit(call):
-                        await self._wait_room()
+                        await self._room.wait()
             else:
                 for call in calls:
                     if self._submit(call):
-                        await self._wait_room()
+                        await self._room.wait()
         finally:
-            self._tell()
+            self._news.tell()
 
     def _submit(self, call: Call) -> bool:
         """Send a call on its way; return whether the window is full now."""
@@ -117,21 +116,6 @@ class Outcomes(AsyncIterator[Outcome]):
         self._engine.submit(ticket)
         return len(self._held) >= self._window
 
-    async def _wait_room(self) -> None:
-        self._room = asyncio.get_running_loop().create_future()
-        await self._room
-        self._room = None
-
-    def _make_room(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-
     def _done(self, ticket: Ticket) -> None:
         self._finished.append(ticket)
-        news = self._news
-        if news is not None and not news.done():
-            news.set_result(None)
-
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._news.tell()

@@ -24,6 +24,7 @@ __all__ = [
     "MakeTicket",
     "Part",
     "RawRecord",
+    "Reading",
     "Take",
     "end_page",
     "page_ticket",
@@ -61,42 +62,48 @@ class Part(Generic[T]):
     throttles: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """How the records of a listing are read.
+
+    Attributes:
+        keep: Told the records as they are cut out of the body, some at a time; what it
+            returns goes on its way. Parsed, a record takes ten times its text's memory.
+        raw: Records are raw bytes and values; else values only, which is twice as fast.
+        bad_record: Told of a record that is not JSON, which is then left out. Without it
+            the page is bad.
+    """
+
+    keep: Keep[T]
+    raw: bool = True
+    bad_record: BadRecord | None = None
+
+
 class Delivery(Generic[T]):
     """The records of one page on their way, over all attempts to fetch it.
 
     Args:
-        endpoint: Which listing.
+        ticket: The call that fetches it.
         key: Of the list in the page.
-        keep: Told the records, some at a time; what it returns goes on its way.
-        take: Takes that, and may return what to wait for until it can take more.
-        raw: Whether records are raw bytes and values, or values only.
-        bad_record: Told of a record that is not JSON and left out; without it, an error.
+        reading: How its records are read.
+        take: Takes them, and may return what to wait for until it can take more.
 
     Attributes:
-        endpoint, key, raw: As given.
+        endpoint: Which listing.
+        key, reading: As given.
         given: Records that have left.
-        leaves_out: A record that is not JSON is left out.
     """
 
-    def __init__(  # noqa: PLR0913 - what one page's way is made of
-        self,
-        endpoint: str,
-        key: str,
-        keep: Keep[T],
-        take: Take[T],
-        *,
-        raw: bool,
-        bad_record: BadRecord | None = None,
+    def __init__(
+        self, ticket: Ticket, key: str, reading: Reading[T], take: Take[T]
     ) -> None:
-        self.endpoint = endpoint
+        self.endpoint = ticket.endpoint
         self.key = key
+        self.reading = reading
         self.given = 0
-        self.raw = raw
-        self.leaves_out = bad_record is not None
-        self._keep = keep
+        self._site = ticket.site
         self._take = take
         self._last: Any = None
-        self._bad_record = bad_record
         self._left_out: set[int] = set()  # where they are in the page
 
     def attempt(self) -> "PageReader":
@@ -107,7 +114,7 @@ class Delivery(Generic[T]):
         """Send records on their way."""
         self.given += len(records)
         self._last = self._mark(records[-1])
-        return self._take(self._keep(records))
+        return self._take(self.reading.keep(records))
 
     def check_last(self, record: Any) -> None:
         """Refuse a record that comes where another one, which has left, came before."""
@@ -119,13 +126,18 @@ class Delivery(Generic[T]):
 
     def leave_out(self, error: JsonStreamError, raw: bytes) -> None:
         """Report a record that is not JSON, once."""
-        if self._bad_record is not None and error.offset not in self._left_out:
-            self._left_out.add(error.offset)
-            words = f"a record of {len(raw):,} bytes is left out, it is no JSON: {error}"
-            self._bad_record(BadAnswer(words))
+        report = self.reading.bad_record
+        if report is None or error.offset in self._left_out:
+            return
+        self._left_out.add(error.offset)
+        bad = BadAnswer(
+            f"a record of {len(raw):,} bytes is left out, it is no JSON: {error}"
+        )
+        self._site.sign(bad, self.endpoint)
+        report(bad)
 
     def _mark(self, record: Any) -> Any:
-        return record[0] if self.raw else record
+        return record[0] if self.reading.raw else record
 
 
 class PageReader:
@@ -134,11 +146,11 @@ class PageReader:
     __slots__ = ("_count", "_delivery", "_first", "_stream")
 
     def __init__(self, delivery: Delivery[Any]) -> None:
-        kind = RecordStream if delivery.raw else ValueStream
+        kind = RecordStream if delivery.reading.raw else ValueStream
         self._stream = kind(
             delivery.key,
             max_total=LARGEST_PAGE,
-            bad_record=delivery.leave_out if delivery.leaves_out else None,
+            bad_record=delivery.leave_out if delivery.reading.bad_record else None,
         )
         self._delivery = delivery
         self._count = 0
@@ -176,7 +188,7 @@ class PageReader:
 
     def _give(self, records: list[Any]) -> Awaitable[None] | None:
         if records and not self._count:
-            self._first = records[0][0] if self._delivery.raw else _text(records[0])
+            self._first = records[0][0] if self._delivery.reading.raw else _text(records[0])
         known = self._delivery.given - self._count
         self._count += len(records)
         if 0 < known <= len(records):
@@ -188,7 +200,7 @@ class PageReader:
         if not isinstance(found, list):
             raise Incomplete("the list is no list")
         values: list[Any] = cast("Any", found)
-        if not self._delivery.raw:
+        if not self._delivery.reading.raw:
             return values
         return [(orjson.dumps(value), value) for value in values]
 
@@ -206,44 +218,21 @@ def whole(records: list[Any]) -> list[Any]:
     return records
 
 
-def page_ticket(  # noqa: PLR0913 - what one page's way is made of
-    pager: Pager,
-    make: MakeTicket,
-    keep: Keep[T],
-    take: Take[T],
-    *,
-    raw: bool = True,
-    bad_record: BadRecord | None = None,
+def page_ticket(
+    pager: Pager, make: MakeTicket, reading: Reading[T], take: Take[T]
 ) -> Ticket:
     """Return the call that fetches a listing's next page.
 
     Args:
         pager: Where the listing stands.
         make: Makes a call of an endpoint's name and arguments.
-        keep: Told the records as they are cut out of the body, some at a time. Parsed, a
-            record takes ten times the memory of its text.
-        take: Takes what it keeps, while the page is still arriving; may return something
-            that is waited for before more is read.
-        raw: Records are raw bytes and values; else values only, which is twice as fast.
-        bad_record: Told of a record that is not JSON, and left out. Without it the page is
-            bad.
+        reading: How its records are read.
+        take: Takes what is kept of them, while the page is still arriving; may return
+            something that is waited for before more is read.
     """
     endpoint = pager.endpoint
     ticket = make(endpoint.name, pager.arguments)
-
-    def report(error: BadAnswer) -> None:
-        if bad_record is not None:
-            ticket.site.sign(error, ticket.endpoint)
-            bad_record(error)
-
-    ticket.reader = Delivery(
-        endpoint.name,
-        endpoint.items or "",
-        keep,
-        take,
-        raw=raw,
-        bad_record=report if bad_record is not None else None,
-    ).attempt
+    ticket.reader = Delivery(ticket, endpoint.items or "", reading, take).attempt
     return ticket
 
 

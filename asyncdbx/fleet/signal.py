@@ -12,18 +12,22 @@ class Signal:
     remembered: look first, then wait.
     """
 
-    __slots__ = ("_waiter",)
+    __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
 
     def wait(self) -> "asyncio.Future[None]":
-        """Return what is done when it happens next; all who wait share it."""
-        if self._waiter is None or self._waiter.done():
-            self._waiter = asyncio.get_running_loop().create_future()
-        return self._waiter
+        """Return what is done when it happens next; one who gives up disturbs no other."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
 
     def tell(self) -> None:
-        """Say that it has happened."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Say to all who wait that it has happened."""
+        if not self._waiters:
+            return
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

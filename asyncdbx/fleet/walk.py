@@ -13,7 +13,7 @@ from asyncdbx.catalog import Endpoint
 from asyncdbx.catalog.paging import Pager
 from asyncdbx.engine import Engine, Ticket
 from asyncdbx.errors import BadAnswer, CallError, Incomplete, NotFound
-from asyncdbx.fleet.pages import MakeTicket, end_page, page_ticket
+from asyncdbx.fleet.pages import MakeTicket, Reading, end_page, page_ticket
 from asyncdbx.fleet.signal import Signal
 from asyncdbx.fleet.tree import Tree
 
@@ -97,7 +97,7 @@ class Walk(AsyncIterator[dict[str, Any]]):
         def take(entries: list[dict[str, Any]]) -> Awaitable[None] | None:
             return self._take(directory, entries)
 
-        ticket = page_ticket(pager, self._make, objects, take, raw=False)
+        ticket = page_ticket(pager, self._make, Reading(objects, raw=False), take)
         ticket.done = self._done
         self._asked[ticket] = (directory, pager)
         self._engine.submit(ticket)

@@ -17,7 +17,7 @@ from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet.arrivals import listing_parts
 from asyncdbx.fleet.nested import joined
-from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, whole
+from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, Reading, whole
 from asyncdbx.fleet.tree import tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.json_stream import parse_document
@@ -115,9 +115,8 @@ class Workspace:
         def make(_: str, given: Mapping[str, Any]) -> Ticket:
             return self.ticket_of(known, given)
 
-        return listing_parts(
-            self._engine, make, pager, keep, raw=raw, bad_record=bad_record
-        )
+        reading = Reading(keep, raw, bad_record)
+        return listing_parts(self._engine, make, pager, reading)
 
     async def fetch(self, endpoint: str, arguments: Mapping[str, Any]) -> Part[RawRecord]:
         """Return one object as a page of one record, whole: inner arrays are paged through.
