@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lanes import fixed_lane
 from virtual_time import run
 from yarl import URL
 
@@ -32,7 +33,6 @@ from asyncdbx.errors import (
     WorkspaceDown,
 )
 from asyncdbx.json_stream import parse_document
-from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer, Request, Transport
 
 TOKEN = "dapi-canary"
@@ -132,7 +132,7 @@ class Bench:
         rate: float | None = None,
         in_flight: int = 1000,
     ) -> LaneQueue:
-        lane = Lane(group, workspace, rate, in_flight)
+        lane = fixed_lane(group, workspace, rate, in_flight)
         queue = self.engine.queue(lane)
         self.queues[workspace, group] = queue
         return queue
@@ -326,7 +326,7 @@ async def test_a_refused_call_goes_back_to_the_head(rate: float | None) -> None:
 
         assert b.transport.paths == ["0", "1", "1", "2", "3"]
         times = [time for time, _ in b.transport.sent]
-        assert times[2] - times[1] == pytest.approx(7.0)
+        assert 7.0 <= times[2] - times[1] <= 7.7  # a tenth at random, if there is a rate
         assert [t.throttles for t in b.ended] == [0, 1, 0, 0]
 
 
@@ -347,7 +347,7 @@ async def test_ten_lanes_end_exactly_when_their_rates_say() -> None:
 
         for rate in rates:
             times = ended[f"w{rate:g}"]
-            ideal = (999 - 0.00975 * rate) / (0.975 * rate) + 0.1
+            ideal = (999 - 0.01 * rate) / rate + 0.1
             assert len(times) == 1000
             assert times[-1] == pytest.approx(ideal, abs=1e-3)
         assert b.transport.most <= 40
@@ -370,13 +370,13 @@ async def test_a_lane_that_is_stopped_holds_up_no_other() -> None:
             b.submit(b.lane(workspace=f"w{n}", rate=10.0), *range(500))
         await b.until_ended(5000)
 
-        ideal = (499 - 0.0975) / 9.75 + 0.2
+        ideal = (499 - 0.1) / 10 + 0.2
         for n in range(1, 10):
-            assert last[f"w{n}"] == pytest.approx(ideal, abs=1e-3)
+            assert last[f"w{n}"] == pytest.approx(ideal, abs=0.011)
         assert last["w0"] > 120 + ideal - 0.2
         asked = [time for time, _ in b.transport.sent if time >= 1]
         assert b.queues["w0", "g"].lane.stats.throttled <= 4
-        assert max(asked) < 175
+        assert max(asked) < 180
 
 
 @pytest.mark.parametrize("connections", [1, 2, 3, 7, 64])
@@ -448,7 +448,7 @@ async def test_a_concurrency_429_narrows_the_gate_at_once() -> None:
         b.submit(b.lane(in_flight=30), *range(40))
         await b.until_ended(40)
 
-        assert b.queues["w", "g"].lane.in_flight_limit == 4
+        assert b.queues["w", "g"].lane.gate.limit == 4
         assert now() == pytest.approx(10)
         assert b.queues["w", "g"].lane.stats.throttled == 26
 
@@ -464,13 +464,16 @@ async def test_a_place_in_the_ring_is_no_leave_to_break_a_pause_or_a_gate() -> N
         assert paused.ready
         assert narrow.ready
         paused.lane.throttle(60.0, sent_at=1.0, now=1.0)
-        narrow.lane.in_flight_limit = 1
+        narrow.lane.gate.limit = 1
         narrow.lane.enter(0.0)
         await asyncio.sleep(19)
         narrow.lane.leave()
         await b.until_ended(3)
 
-        assert b.transport.sent == [(0.0, "/0"), (20.0, "/2"), (pytest.approx(61.0), "/1")]
+        assert [path for _, path in b.transport.sent] == ["/0", "/2", "/1"]
+        times = [time for time, _ in b.transport.sent]
+        assert times[:2] == [0.0, 20.0]
+        assert 61.0 <= times[2] <= 67.0
 
 
 # --- retry ------------------------------------------------------------------------------
@@ -528,9 +531,9 @@ async def test_an_endless_429_is_given_up_in_the_end() -> None:
         with pytest.raises(Throttled):
             await b.engine.run(b.ticket(b.lane(rate=10.0)))
 
-        # 0.25, 0.5 … 16 s, then every 30 s until 900 s have passed.
-        assert now() == pytest.approx(901.75)
-        assert len(b.transport.sent) == 37
+        # Dark at once, then a call now and then, in the end every 30 s (a fifth at random).
+        assert 900 <= now() <= 966
+        assert 35 <= len(b.transport.sent) <= 45
         assert b.ended == []
 
 
@@ -606,7 +609,7 @@ async def test_a_dead_workspace_ends_soon_and_hurts_no_other() -> None:
         )
         await b.until_ended(14_500)
 
-        assert now() == pytest.approx((499 - 0.0975) / 9.75 + 0.1, abs=0.01)
+        assert now() == pytest.approx((499 - 0.1) / 10 + 0.1, abs=0.01)
         assert all(t.error is None for t in b.ended if t.site.name != "dead")
 
 

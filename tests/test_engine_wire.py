@@ -7,6 +7,7 @@ import socket
 import traceback
 
 import pytest
+from lanes import fixed_lane
 from scripted_server import Arrival, answer, saying
 from wire_client import TOKEN, client, first_then, head
 from yarl import URL
@@ -25,7 +26,6 @@ from asyncdbx.errors import (
     WorkspaceDown,
 )
 from asyncdbx.fleet import pages
-from asyncdbx.limiter import Lane
 
 pytestmark = pytest.mark.wire
 
@@ -193,7 +193,7 @@ async def test_a_host_that_is_off_is_found_out_and_the_other_goes_on() -> None:
             c.queue.lane.workspace = "w"
             site = Site("dead", StaticCredential({}, ()))
             site.circuit.patience = 0.0
-            queue = c.engine.queue(Lane("g", "dead", None, 2))
+            queue = c.engine.queue(fixed_lane("g", "dead", None, 2))
 
             def off() -> Ticket:
                 return Ticket(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
+from lanes import fixed_lane
 from yarl import URL
 
 from asyncdbx.auth import StaticCredential
@@ -15,7 +16,6 @@ from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.errors import Denied, UsageError
 from asyncdbx.fleet.outcomes import Call, Outcome, Outcomes
 from asyncdbx.json_stream import parse_document
-from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer, Request, Transport
 
 
@@ -49,7 +49,7 @@ class Desk:
     def __init__(self, transport: Numbers, *, rate: float | None = None) -> None:
         self.engine = Engine(cast("Transport", transport), connections=8)
         self.site = Site("w", StaticCredential({}, ()))
-        self.queue: LaneQueue = self.engine.queue(Lane("g", "w", rate, 100))
+        self.queue: LaneQueue = self.engine.queue(fixed_lane("g", "w", rate, 100))
         self.read = 0
         self.most_alive = 0
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from lanes import fixed_lane
 from yarl import URL
 
 from asyncdbx import catalog
@@ -18,7 +19,6 @@ from asyncdbx.errors import Denied, Incomplete, NotFound, UsageError
 from asyncdbx.fleet import walk as walk_module
 from asyncdbx.fleet.tree import Tree, tree_of
 from asyncdbx.fleet.walk import Walk
-from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer, Feed, Request, Transport
 
 Record = dict[str, Any]
@@ -90,7 +90,7 @@ async def walking(
     before = asyncio.all_tasks()
     tree, root = tree_of(path)
     async with Engine(cast("Transport", disk)) as engine:
-        queue: LaneQueue = engine.queue(Lane("g", "w", rate, 1000))
+        queue: LaneQueue = engine.queue(fixed_lane("g", "w", rate, 1000))
         site = Site("w", StaticCredential({}, ()))
 
         def make(name: str, arguments: Mapping[str, Any]) -> Ticket:

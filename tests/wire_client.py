@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from lanes import fixed_lane
 from scripted_server import Arrival, Script, Server, serve
 from yarl import URL
 
@@ -18,7 +19,6 @@ from asyncdbx.engine import Engine, LaneQueue, RetryPolicy, Site, Ticket
 from asyncdbx.fleet.arrivals import listing_parts
 from asyncdbx.fleet.pages import Keep, Part, Reading, whole
 from asyncdbx.json_stream import parse_document
-from asyncdbx.limiter import Lane
 from asyncdbx.transport import Transport
 
 TOKEN = "dapi-canary-0123"
@@ -85,7 +85,7 @@ async def client(
             ) as engine:
                 header = {"Authorization": f"Bearer {TOKEN}"}
                 site = Site("w", StaticCredential(header, (Secret(TOKEN),)))
-                queue = engine.queue(Lane("jobs.list", "w", None, in_flight))
+                queue = engine.queue(fixed_lane("jobs.list", "w", None, in_flight))
                 yield Client(server, engine, queue, site)
             assert not transport._in_flight
         await server.until(lambda: server.open == 0)

@@ -27,12 +27,17 @@ class Limit:
         per_second: Calls per second; None for unlimited.
         in_flight: Calls at the same time.
         source: Who says so: text with date, or ``file X, [workspace.prod.groups.dbfs]``.
+        window: Seconds over which the calls are counted: 60 if it is said per minute.
+        firm: The user has said so: the lane is never faster. A published rate is where a
+            lane begins, and it learns what the server really lets through.
     """
 
     group: str
     per_second: float | None
     in_flight: int
     source: str
+    window: float = 1.0
+    firm: bool = False
 
 
 class Limits:
@@ -89,7 +94,14 @@ class Limits:
         rate = next(layer for layer in layers if layer.per_second is not None)
         gate = next(layer for layer in layers if layer.in_flight is not None)
         per_second = rate.per_second if rate.per_second != math.inf else None
-        return Limit(group, per_second, gate.in_flight or 1, _source(rate, gate))
+        return Limit(
+            group,
+            per_second,
+            gate.in_flight or 1,
+            _source(rate, gate),
+            rate.window,
+            not rate.own,
+        )
 
     def _layers(self, group: str, workspace: str) -> Iterator[Numbers]:
         """Yield what is said about a lane, the strongest first."""

@@ -12,6 +12,7 @@ from asyncdbx.catalog.endpoint import did_you_mean
 from asyncdbx.errors import ConfigError
 
 UNLIMITED = "unlimited"
+MINUTE = 60.0  # seconds
 NUMBERS = ("per_second", "per_minute", "in_flight", "source", "in_flight_source")
 
 
@@ -24,12 +25,16 @@ class Numbers:
         in_flight: Calls at the same time.
         source: Who says so, for the user.
         in_flight_source: Who says how many at the same time.
+        window: Seconds over which the rate is counted.
+        own: It is the package that says so, and not the user.
     """
 
     per_second: float | None = None
     in_flight: int | None = None
     source: str = ""
     in_flight_source: str = ""
+    window: float = 1.0
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,8 @@ class _Reader:
             self._source(entry, at, "in_flight_source")
             if "in_flight_source" in entry
             else source,
+            MINUTE if "per_minute" in entry else 1.0,
+            self._own,
         )
 
     def _source(self, entry: dict[str, Any], at: tuple[str, ...], key: str) -> str:
@@ -190,7 +197,7 @@ class _Reader:
                 (*at, "per_minute"),
                 f"[{dotted(at)}] has per_second and per_minute: say one",
             )
-        for key, seconds in (("per_second", 1), ("per_minute", 60)):
+        for key, seconds in (("per_second", 1), ("per_minute", MINUTE)):
             if key in entry:
                 return self._positive(entry[key], at, key) / seconds
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.config import WorkspaceConfig, resolve
+from asyncdbx.config import WorkspaceConfig, lanes_path, resolve
 
 if TYPE_CHECKING:
     from asyncdbx.fleet import Fleet
@@ -69,7 +69,12 @@ class Selection:
         """
         from asyncdbx.fleet import Fleet  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
-        return Fleet(self.configs(), limits=self.limits(), connections=self.connections)
+        return Fleet(
+            self.configs(),
+            limits=self.limits(),
+            connections=self.connections,
+            lanes=lanes_path(os.environ, Path.home()),
+        )
 
 
 profile_option = click.option(

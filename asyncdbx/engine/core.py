@@ -2,7 +2,7 @@
 
 The way of a ticket: its lane's queue, the lane's turn (pause, gate, token), the ring (whose
 turn it is among the workspaces), a worker (one per connection), the transport, the
-judgement. Then it is finished, or back at the head of its queue, or waits for a backoff.
+judgement. Then it is finished, or back in its queue, or waits for a backoff.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         for queue in self._queues:
             while queue.waiting:
-                self._forget(queue.waiting.popleft())
+                self._forget(queue.waiting.pop())
         while self._resting:
             ticket, timer = self._resting.popitem()
             timer.cancel()
@@ -139,7 +139,7 @@ class Engine:
                 return
             ticket.probe = True
         queue = ticket.queue
-        queue.waiting.append(ticket)
+        queue.waiting.put(ticket)
         if not queue.ready and queue.pump is None:
             self._offer(queue, ticket.asked_at)
 
@@ -231,7 +231,7 @@ class Engine:
     def _next(self, queue: LaneQueue, now: float) -> Ticket | None:
         """Return the first call that is still wanted and whose workspace is not down."""
         while queue.waiting:
-            ticket = queue.waiting.popleft()
+            ticket = queue.waiting.pop()
             if ticket.cancelled:
                 continue
             circuit = ticket.site.circuit
@@ -276,7 +276,7 @@ class Engine:
         if error is None:
             if ticket.site.circuit.troubled:
                 ticket.site.circuit.answered()
-            lane.accept()
+            lane.accept(ticket.sent_at, self._clock())
             self._finish(ticket, value, None)
         else:
             self._settle(ticket, lane, _told(error))
@@ -330,21 +330,21 @@ class Engine:
         circuit = ticket.site.circuit
         match error:
             case ConcurrencyExceeded():
-                limit = error.limit or lane.in_flight_limit
-                lane.crowd(limit, error.retry_after, sent_at=ticket.sent_at, now=now)
+                wait = error.retry_after
+                lane.crowd(error.limit, wait, sent_at=ticket.sent_at, now=now)
             case Throttled():
                 lane.throttle(error.retry_after, sent_at=ticket.sent_at, now=now)
             case Unreachable():
                 lane.stats.failed += 1
             case _:
-                lane.accept()
+                lane.accept(ticket.sent_at, now)
         if isinstance(error, Unreachable | Unauthenticated):
             circuit.failed(error, now)
         else:
             circuit.answered()
 
     def _throttled(self, ticket: Ticket, error: Throttled, now: float) -> None:
-        """Put a refused call back to the head of its lane, unless that never ends."""
+        """Put a refused call back into its lane, unless that never ends."""
         ticket.throttles += 1
         if ticket.throttled_since is None:
             ticket.throttled_since = now
@@ -364,11 +364,11 @@ class Engine:
         """
         words = f"not asked any more, the lane is only refused: {error.message}"
         while queue.waiting:
-            self._finish(queue.waiting.popleft(), None, refusal(error, words))
+            self._finish(queue.waiting.pop(), None, refusal(error, words))
 
     def _again(self, ticket: Ticket) -> None:
         self._resting.pop(ticket, None)
-        ticket.queue.waiting.appendleft(ticket)
+        ticket.queue.waiting.put_back(ticket)
         self._offer(ticket.queue, self._clock())
 
     def _finish(self, ticket: Ticket, value: Any, error: Exception | None) -> None:

@@ -15,7 +15,7 @@ from asyncdbx.errors import ApiError, CallError
 from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer
 
-__all__ = ["LaneQueue", "Reader", "Site", "Ticket"]
+__all__ = ["LaneQueue", "Reader", "Site", "Ticket", "Waiting"]
 
 
 @dataclass(slots=True, eq=False)
@@ -55,13 +55,66 @@ class Reader(Protocol):
         ...
 
 
+# A call that has been refused so often lets another one be the canary.
+REFUSALS = 4
+
+
+class Waiting:
+    """The calls that wait for one lane: plain records, because a task costs 1.2 kB.
+
+    Urgent ones first, and among equals those that have been sent before.
+    """
+
+    __slots__ = ("_again", "_fresh", "_urgent", "_urgent_again")
+
+    def __init__(self) -> None:
+        self._urgent_again: deque[Ticket] = deque()
+        self._urgent: deque[Ticket] = deque()
+        self._again: deque[Ticket] = deque()
+        self._fresh: deque[Ticket] = deque()
+
+    def __len__(self) -> int:
+        again = len(self._urgent_again) + len(self._again)
+        return again + len(self._urgent) + len(self._fresh)
+
+    def __bool__(self) -> bool:
+        return bool(self._fresh or self._again or self._urgent or self._urgent_again)
+
+    def put(self, ticket: "Ticket") -> None:
+        """Add a call that has not been sent yet."""
+        (self._urgent if ticket.urgent else self._fresh).append(ticket)
+
+    def put_back(self, ticket: "Ticket") -> None:
+        """Add a call that has been sent before."""
+        again, fresh = self._again, self._fresh
+        if ticket.urgent:
+            again, fresh = self._urgent_again, self._urgent
+        if ticket.throttles >= REFUSALS and fresh:
+            again.append(fresh.popleft())
+        again.append(ticket)
+
+    def pop(self) -> "Ticket":
+        """Take the next call.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if self._urgent_again:
+            return self._urgent_again.popleft()
+        if self._urgent:
+            return self._urgent.popleft()
+        if self._again:
+            return self._again.popleft()
+        return self._fresh.popleft()
+
+
 @dataclass(slots=True, eq=False)
 class LaneQueue:
-    """The calls that wait for one lane: plain records, because a task costs 1.2 kB.
+    """A lane, and the calls that wait for it.
 
     Attributes:
         lane: When the next one may leave.
-        waiting: Calls in order; a refused call returns to the head.
+        waiting: Calls in order.
         ready: It stands in the ring, so that the next free connection takes from it.
         pump: The one task that waits for the lane's turn, while there is a reason to.
         taken: Tells the pump that a connection took a call.
@@ -69,7 +122,7 @@ class LaneQueue:
     """
 
     lane: Lane
-    waiting: "deque[Ticket]" = field(default_factory=deque["Ticket"])
+    waiting: Waiting = field(default_factory=Waiting)
     ready: bool = False
     pump: asyncio.Task[None] | None = None
     taken: asyncio.Future[None] | None = None
@@ -94,6 +147,7 @@ class Ticket:
         decode: Makes the value of a whole answer; not used with a reader.
         reader: Makes a fresh reader for each attempt; its close() gives the value.
         done: Told once, when ``value`` or ``error`` is set.
+        urgent: Somebody waits for it: it goes ahead of those nobody waits for.
         calls: Requests sent for it so far.
         throttles: How many of them were answered with 429.
         throttled_since: Loop time of the first of those in a row; None if the last answer
@@ -110,6 +164,7 @@ class Ticket:
     body: bytes | None = None
     reader: Callable[[], Reader] | None = None
     done: "Callable[[Ticket], None] | None" = None
+    urgent: bool = False
     calls: int = 0
     throttles: int = 0
     failures: int = 0

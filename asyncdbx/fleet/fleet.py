@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -15,12 +16,12 @@ from typing import Self
 
 from asyncdbx.auth import credential_for
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.config import WorkspaceConfig, resolve
+from asyncdbx.config import WorkspaceConfig, lanes_path, resolve
 from asyncdbx.engine import Engine, RetryPolicy, Site, Ticket
 from asyncdbx.errors import UsageError
 from asyncdbx.fleet.outcomes import Call, Outcomes
 from asyncdbx.fleet.workspace import Workspace
-from asyncdbx.limiter import Lane
+from asyncdbx.limiter import Lane, opened
 from asyncdbx.transport import Timeouts, Transport, default_user_agent
 
 __all__ = ["Fleet"]
@@ -37,9 +38,11 @@ class Fleet:
         connections: Requests in flight at once, over all workspaces.
         timeouts: Of one request, seconds.
         retry: How patient a call is.
+        lanes: File in which this host keeps what lanes have learned, and which processes
+            that overlap share; None to begin anew and go alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each an option of its own
         self,
         configs: Sequence[WorkspaceConfig],
         *,
@@ -47,11 +50,13 @@ class Fleet:
         connections: int = 256,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
+        lanes: Path | None = None,
     ) -> None:
         agent = default_user_agent(importlib.metadata.version("asyncdbx"))
         self._transport = Transport(timeouts=timeouts, user_agent=agent)
         self._engine = Engine(self._transport, connections=connections, retry=retry)
         self.limits = limits or Limits.load()
+        self._lanes = lanes
         self._workspaces = {
             config.name: Workspace(
                 config,
@@ -84,13 +89,24 @@ class Fleet:
                 netrc=netrc,
                 environ=os.environ,
                 home=Path.home(),
-            )
+            ),
+            lanes=lanes_path(os.environ, Path.home()),
         )
 
     async def __aenter__(self) -> Self:
+        if self._lanes is not None:
+            lanes = self._stack.enter_context(opened(self._lanes))
+            for workspace in self:
+                workspace.lanes = lanes
         await self._stack.enter_async_context(self._transport)
         await self._stack.enter_async_context(self._engine)
+        self._stack.callback(self._keep)
         return self
+
+    def _keep(self) -> None:
+        """Leave behind what the lanes have learned."""
+        for lane, _ in self.lanes():
+            lane.close(time.monotonic())
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()

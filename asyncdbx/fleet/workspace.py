@@ -9,7 +9,7 @@ from yarl import URL
 
 from asyncdbx import catalog
 from asyncdbx.catalog.encode import query_text
-from asyncdbx.catalog.limits import Limits
+from asyncdbx.catalog.limits import Limit, Limits
 from asyncdbx.catalog.paging import Page, Pager
 from asyncdbx.config import WorkspaceConfig
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
@@ -21,7 +21,7 @@ from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, Reading, whol
 from asyncdbx.fleet.tree import tree_of
 from asyncdbx.fleet.walk import Walk
 from asyncdbx.json_stream import parse_document
-from asyncdbx.limiter import Lane
+from asyncdbx.limiter import Lane, LaneFile
 from asyncdbx.transport import Answer
 
 __all__ = ["Workspace"]
@@ -33,6 +33,11 @@ class Workspace:
     """One workspace or account.
 
     Made by a fleet. Endpoints and arguments have the official SDK's names.
+
+    Attributes:
+        config: Where it is, and how to log in.
+        limits: The limits its lanes begin with.
+        lanes: What earlier runs have learned; None to begin anew and go alone.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Workspace:
         self._site = site
         self._engine = engine
         self.limits = limits
+        self.lanes: LaneFile | None = None
         self._host = config.host
         self._account_id = config.account_id or ""
         self._queues: dict[str, LaneQueue] = {}
@@ -62,7 +68,9 @@ class Workspace:
             UsageError: no such endpoint, or arguments it does not have.
             CallError: it did not give a result.
         """
-        return await self.run(self.ticket(endpoint, arguments))
+        ticket = self.ticket(endpoint, arguments)
+        ticket.urgent = True
+        return await self.run(ticket)
 
     async def list(
         self, endpoint: str, /, **arguments: Any
@@ -216,11 +224,32 @@ class Workspace:
         if queue is None:
             limit = self.limits.of(endpoint, self.name)
             same = (q for q in self._queues.values() if q.lane.group == limit.group)
-            queue = next(same, None) or self._engine.queue(
-                Lane(limit.group, self.name, limit.per_second, limit.in_flight)
-            )
+            queue = next(same, None) or self._engine.queue(self._lane(limit))
             self._queues[endpoint.name] = queue
         return queue
+
+    def _lane(self, limit: Limit) -> Lane:
+        """Return a new lane with a limit as its prior."""
+        if limit.per_second is None:
+            return Lane(limit.group, self.name, limit.in_flight)
+        record = None
+        if self.lanes is not None:
+            record = self.lanes.record(lane_key(self.config, limit.group))
+        return Lane.limited(
+            limit.group,
+            self.name,
+            limit.in_flight,
+            limit.per_second,
+            window=limit.window,
+            firm=limit.firm,
+            record=record,
+        )
+
+
+def lane_key(config: WorkspaceConfig, group: str) -> str:
+    """Return what a lane is called in the file of this host."""
+    place = (config.host, config.account_id, config.workspace_id)
+    return " ".join((*filter(None, place), group))
 
 
 def decode(answer: Answer) -> Any:

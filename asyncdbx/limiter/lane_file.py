@@ -1,0 +1,230 @@
+"""One small file per host: what lanes have learned, and what they are doing right now.
+
+It is an array of records, one for each lane, mapped into memory by every process that uses
+it. A record is changed under a lock of its own, which the system takes back from a process
+that dies; its version is odd while it is being written, so that what a killed process left
+half-written is not believed.
+"""
+
+import contextlib
+import mmap
+import os
+import struct
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncdbx.errors import ConfigError
+from asyncdbx.rate_control import GROUPS, Departures
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: every process for itself
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["NUMBERS", "LaneFile", "Record", "opened"]
+
+MAGIC = b"asyncdbx lanes 1"
+HEADER = 4096  # bytes
+
+# A record: key, version, numbers, when calls left, how many.
+KEY = 512  # bytes, UTF-8, padded with zeros
+VERSION = struct.Struct("<Q")
+NUMBERS = 56
+FIELDS = struct.Struct(f"<{NUMBERS}d")
+STARTS = KEY + VERSION.size + FIELDS.size
+COUNTS = STARTS + 8 * GROUPS
+RECORD = COUNTS + 8 * GROUPS
+GROW_BY = 64  # records
+
+# A lock is held for microseconds, unless its holder has been stopped: then it is done
+# without, rather than wait.
+TRIES = 5
+PATIENCE = 0.0002  # seconds between them
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One lane's place in the file.
+
+    Attributes:
+        file: The file.
+        key: Whose it is.
+        offset: Where it begins, in bytes.
+    """
+
+    file: "LaneFile"
+    key: str
+    offset: int
+
+    @contextlib.contextmanager
+    def locked(self) -> Generator[bool]:
+        """Hold the record; give whether that was possible within a millisecond."""
+        with self.file.locked(self.offset) as held:
+            yield held
+
+    def read(self) -> tuple[float, ...] | None:
+        """Return the numbers of the record; None if there are none, or not whole ones."""
+        view = self.file.view
+        (version,) = VERSION.unpack_from(view, self.offset + KEY)
+        if version == 0 or version % 2:
+            return None
+        return FIELDS.unpack_from(view, self.offset + KEY + VERSION.size)
+
+    def write(self, numbers: Sequence[float]) -> None:
+        """Write the numbers of the record, ``NUMBERS`` of them."""
+        view = self.file.view
+        place = self.offset + KEY
+        (version,) = VERSION.unpack_from(view, place)
+        version |= 1
+        VERSION.pack_into(view, place, version)
+        FIELDS.pack_into(view, place + VERSION.size, *numbers)
+        VERSION.pack_into(view, place, version + 1)
+
+    def departures(self) -> Departures:
+        """Return room for what left, in the file."""
+        doubles = self.file.view.cast("d")
+        starts = (self.offset + STARTS) // 8
+        counts = (self.offset + COUNTS) // 8
+        return Departures(
+            doubles[starts : starts + GROUPS], doubles[counts : counts + GROUPS]
+        )
+
+
+class LaneFile:
+    """The file; made where it is missing. One for each path and process: see ``opened``.
+
+    Args:
+        path: Where it is.
+
+    Raises:
+        ConfigError: it cannot be used; it says why and what to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.view = memoryview(b"")
+        self._records: dict[str, Record] = {}
+        self._mutex = threading.Lock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, 0o600)
+            self._begin()
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+
+    def close(self) -> None:
+        """Give the file back; records must not be used any more."""
+        _open.pop(self.path, None)
+        os.close(self._descriptor)
+
+    def record(self, key: str) -> Record:
+        """Return the record of a lane; a new one where there was none."""
+        found = self._records.get(key)
+        if found is None:
+            with self.locked(0):
+                self._look()
+                found = self._records.get(key) or self._add(key)
+        return found
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record there is."""
+        self._look()
+        yield from self._records.values()
+
+    @contextlib.contextmanager
+    def locked(self, offset: int) -> Generator[bool]:
+        """Hold the record at an offset (0: the header) against other processes."""
+        with self._mutex:
+            held = self._lock(offset)
+            try:
+                yield held
+            finally:
+                if held and fcntl is not None:
+                    fcntl.lockf(self._descriptor, fcntl.LOCK_UN, RECORD, offset)
+
+    def _lock(self, offset: int) -> bool:
+        if fcntl is None:  # pragma: no cover - Windows
+            return True
+        for tried in range(TRIES):
+            try:
+                how = fcntl.LOCK_EX | fcntl.LOCK_NB
+                fcntl.lockf(self._descriptor, how, RECORD, offset)
+            except OSError:
+                if tried + 1 < TRIES:
+                    time.sleep(PATIENCE)
+            else:
+                return True
+        return False
+
+    def _begin(self) -> None:
+        """Map the file; write the header of a new one, refuse one of another kind."""
+        with self.locked(0):
+            size = os.fstat(self._descriptor).st_size
+            if size == 0:
+                os.pwrite(self._descriptor, MAGIC, 0)
+            elif os.pread(self._descriptor, len(MAGIC), 0) != MAGIC:
+                raise self._unusable("it is not a file of lanes of this version")
+            self._map(max(size, HEADER + GROW_BY * RECORD))
+
+    def _map(self, size: int) -> None:
+        if os.fstat(self._descriptor).st_size < size:
+            os.ftruncate(self._descriptor, size)
+        # Views of the old map live on: both show the same file.
+        self.view = memoryview(mmap.mmap(self._descriptor, size))
+
+    def _look(self) -> None:
+        """Find the records that other processes have added."""
+        size = os.fstat(self._descriptor).st_size
+        if size > len(self.view):
+            self._map(size)
+        while key := self._key(offset := self._next()):
+            self._records[key] = Record(self, key, offset)
+
+    def _next(self) -> int:
+        return HEADER + RECORD * len(self._records)
+
+    def _key(self, offset: int) -> str:
+        key = bytes(self.view[offset : offset + KEY])
+        return key.rstrip(b"\0").decode("utf-8", "replace")
+
+    def _add(self, key: str) -> Record:
+        offset = self._next()
+        if offset + RECORD > len(self.view):
+            self._map(len(self.view) + GROW_BY * RECORD)
+        text = key.encode()[:KEY]
+        self.view[offset : offset + len(text)] = text
+        record = self._records[key] = Record(self, key, offset)
+        return record
+
+    def _unusable(self, why: str) -> ConfigError:
+        return ConfigError(
+            f"{self.path}, which keeps what lanes have learned, cannot be used: {why};"
+            " move it away, or set ASYNCDBX_LANES to another file or to off"
+        )
+
+
+_open: dict[Path, LaneFile] = {}
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Generator[LaneFile]:
+    """Give the file of lanes at a path, for the time of a block.
+
+    A process that closes any descriptor of a file loses all of its locks on it, so there
+    is only one, which the outermost block closes.
+
+    Raises:
+        ConfigError: as ``LaneFile``.
+    """
+    if (found := _open.get(path)) is not None:
+        yield found
+        return
+    found = _open[path] = LaneFile(path)
+    try:
+        yield found
+    finally:
+        found.close()
