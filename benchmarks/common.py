@@ -152,6 +152,15 @@ class SimulatedFleet:
             assert answer.status == 200, answer.read()
             return json.load(answer)  # keeps every digit of an integer
 
+    def limit(self, workspace: str, group: str, calls: int) -> None:
+        """Let so many calls of a limit group through in a second, from now on."""
+        port = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=60)
+        with contextlib.closing(port):
+            body = json.dumps({"group": group, "calls": calls})
+            port.request("POST", f"/_simulator/quota?workspace={workspace}", body)
+            answer = port.getresponse()
+            assert answer.status == 200, answer.read()
+
     def truth(self, workspace: str, resource: str) -> list[dict[str, Any]]:
         """Return the records of a resource."""
         rows = self.ask("truth", workspace=workspace, resource=resource)

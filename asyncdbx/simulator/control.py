@@ -4,6 +4,8 @@
 * ``GET /_simulator/truth?workspace=prod&resource=clusters``: ``[{"parent", "record"}]``
 * ``GET /_simulator/stats[?workspace=prod]``: by workspace and limit group
 * ``POST /_simulator/stop?workspace=dev`` and ``/_simulator/start?workspace=dev``
+* ``POST /_simulator/quota?workspace=dev``, body ``{"group", "calls", "seconds"}``: so many
+  calls in so many seconds from now on
 * ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times"}]``
 """
 
@@ -16,7 +18,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from asyncdbx.simulator.faults import Fault
-from asyncdbx.simulator.quota import LaneStats
+from asyncdbx.simulator.quota import LaneStats, Quota
 from asyncdbx.simulator.workspace import SimulatedWorkspace
 
 
@@ -81,6 +83,10 @@ async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> 
         await workspace.start()
     elif action == "faults":
         workspace.faults[:] = [Fault(**fault) for fault in orjson.loads(body)]
+    elif action == "quota":
+        wanted = orjson.loads(body)
+        quota = Quota(int(wanted["calls"]), int(wanted.get("seconds", 1)))
+        workspace.server.desk.change(wanted["group"], quota)
     else:
         raise KeyError(action)
     return {}

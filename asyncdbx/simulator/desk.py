@@ -11,7 +11,13 @@ from asyncdbx.simulator import failures
 from asyncdbx.simulator.call import Call, Json, Refusal, Reply, missing, sent
 from asyncdbx.simulator.faults import Fault, Kind, next_fault
 from asyncdbx.simulator.misbehaviour import forget_token, instead, spoil
-from asyncdbx.simulator.quota import Lane, LaneStats, LimiterKind, retry_after_seconds
+from asyncdbx.simulator.quota import (
+    Lane,
+    LaneStats,
+    LimiterKind,
+    Quota,
+    retry_after_seconds,
+)
 from asyncdbx.simulator.router import Route, Router
 from asyncdbx.simulator.world import World
 
@@ -51,6 +57,7 @@ class Desk:
     policy: Policy
     faults: list[Fault]
     _lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
+    _quotas: dict[str, Quota] = field(default_factory=dict[str, Quota])
 
     def admit(
         self, call: Call, headers: Mapping[str, str], clock: float
@@ -133,9 +140,16 @@ class Desk:
         rule = route.lane
         lane = self._lanes.get(rule.group)
         if lane is None:
-            lane = Lane(rule.group, rule.quota, rule.in_flight, self.policy.limiter)
+            quota = self._quotas.get(rule.group, rule.quota)
+            lane = Lane(rule.group, quota, rule.in_flight, self.policy.limiter)
             self._lanes[rule.group] = lane
         return lane
+
+    def change(self, group: str, quota: Quota) -> None:
+        """Change the quota of a limit group, whether a call has come or not."""
+        self._quotas[group] = quota
+        if group in self._lanes:
+            self._lanes[group].change(quota)
 
     def stats(self) -> dict[str, LaneStats]:
         """Return what every lane that saw a call let through and refused."""

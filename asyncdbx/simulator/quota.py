@@ -34,7 +34,13 @@ class Quota:
 
 
 class Limiter(Protocol):
-    """Decides whether a call may pass now."""
+    """Decides whether a call may pass now.
+
+    Attributes:
+        quota: May be changed at any time; what was let through before still counts.
+    """
+
+    quota: Quota
 
     def admit(self, now: float) -> float:
         """Admit a call (0.0), or return the seconds until one would be admitted."""
@@ -45,18 +51,17 @@ class SlidingWindow:
     """At most N accepted calls in any window. Refused ones do not count."""
 
     def __init__(self, quota: Quota) -> None:
-        self._quota = quota
+        self.quota = quota
         self._accepted: deque[float] = deque()
 
     def admit(self, now: float) -> float:
-        """Admit a call (0.0), or return the seconds until the oldest leaves the window."""
-        accepted, quota = self._accepted, self._quota
-        if len(accepted) == quota.calls:
-            wait = accepted[0] + quota.seconds - now
-            if wait > 0:
-                return wait
-            oldest = accepted.popleft()
-            assert now - oldest >= quota.seconds, "more than N in a window"  # noqa: S101 - the promise of this class
+        """Admit a call (0.0), or return the seconds until the window has room again."""
+        accepted, quota = self._accepted, self.quota
+        while accepted and accepted[0] + quota.seconds <= now:
+            accepted.popleft()
+        if len(accepted) >= quota.calls:
+            in_the_way = accepted[len(accepted) - quota.calls]
+            return in_the_way + quota.seconds - now
         accepted.append(now)
         return 0.0
 
@@ -65,15 +70,15 @@ class TokenBucket:
     """N tokens at most, refilled evenly: a quiet lane may burst, a busy one may not."""
 
     def __init__(self, quota: Quota) -> None:
-        self._quota = quota
+        self.quota = quota
         self._tokens = float(quota.calls)
         self._at = 0.0
 
     def admit(self, now: float) -> float:
         """Admit a call (0.0), or return the seconds until there is a whole token."""
-        rate = self._quota.per_second
+        rate = self.quota.per_second
         refilled = self._tokens + max(0.0, now - self._at) * rate
-        self._tokens, self._at = min(float(self._quota.calls), refilled), now
+        self._tokens, self._at = min(float(self.quota.calls), refilled), now
         if self._tokens < 1:
             return (1 - self._tokens) / rate
         self._tokens -= 1
@@ -151,6 +156,12 @@ class Lane:
         self._accepted += 1
         self.running += 1
         self._most = max(self._most, self.running)
+
+    def change(self, quota: Quota) -> None:
+        """Let more or fewer calls through from now on."""
+        self._quota = quota
+        if self._limiter is not None:
+            self._limiter.quota = quota
 
     def leave(self) -> None:
         """End a call that ``enter`` began."""

@@ -44,6 +44,17 @@ def test_a_sliding_window_says_when_the_next_call_fits() -> None:
     assert limiter.admit(1.0) == 0.25
 
 
+@pytest.mark.parametrize("before", [2, 4, 9])
+def test_a_quota_that_changes_counts_what_was_let_through_before(before: int) -> None:
+    """A window that held more than the new quota is full until enough of it is old."""
+    limiter = SlidingWindow(Quota(before, 1))
+    assert [limiter.admit(n / 10) for n in range(before)] == [0.0] * before
+    limiter.quota = Quota(3, 1)
+    expected = 0.0 if before < 3 else max(0, before - 3) / 10 + 1 - 0.95
+
+    assert limiter.admit(0.95) == pytest.approx(expected)
+
+
 def test_a_token_bucket_bursts_once_and_then_refills() -> None:
     """N at once after a quiet spell, then one per 1/N."""
     limiter = TokenBucket(Quota(4, 1))
