@@ -8,6 +8,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from arro3.core import Array, Field, RecordBatch, Schema
+from deltalake import write_deltalake
+
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.config import WorkspaceConfig
 from asyncdbx.config.secret import Secret
@@ -16,8 +19,9 @@ from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.crawl import Crawl
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.resources import choose
+from asyncdbx.inventory.rows import LONG, MOMENT, TEXT
 from asyncdbx.inventory.run import Order, Watch, take_inventory, unwatched
-from asyncdbx.inventory.store import Store
+from asyncdbx.inventory.store import LISTINGS_COLUMNS, PACE, Store
 from asyncdbx.inventory.verdict import Ended, Verdict
 from asyncdbx.simulator import SimulatedWorkspace, Simulator
 
@@ -31,6 +35,7 @@ __all__ = [
     "Crawl",
     "by_key",
     "config_of",
+    "earlier_listings",
     "fleet_of",
     "in_thread",
     "table",
@@ -78,6 +83,18 @@ def table(folder: Path, name: str, workspace: str | None = None) -> list[dict[st
     for row in rows:
         row["record"] = json.loads(row.get("body", "null"))
     return sorted(rows, key=lambda row: str((row["workspace"], row.get("id"))))
+
+
+def earlier_listings(folder: Path) -> None:
+    """Write the table ``_listings`` as versions did that knew nothing of lanes."""
+    columns = {name: kind for name, kind in LISTINGS_COLUMNS.items() if name not in PACE}
+    values = {MOMENT: Array([1_700_000_000_000_000], LONG).cast(MOMENT)}
+    values |= {TEXT: Array(["old"], TEXT), LONG: Array([7], LONG)}
+    batch = RecordBatch.from_arrays(
+        [values[kind] for kind in columns.values()],
+        schema=Schema([Field(name, kind) for name, kind in columns.items()]),
+    )
+    write_deltalake(folder / "_listings", batch, name="_listings")
 
 
 @contextmanager

@@ -384,6 +384,17 @@ def test_three_measures_that_agree_mean_that_nobody_shares() -> None:
     assert sharing.agreeing == 0
 
 
+def test_a_lane_with_little_to_do_is_no_measure() -> None:
+    """Refused out of the blue after a pause: half of what was known is still believed."""
+    found, now = holding(30)
+    for later in (100.0, 101.0, 102.0):
+        found.accept(now + later - 1, now + later - 0.9)
+        found.send(now + later)
+        found.refuse(now + later, now + later + 0.05)
+
+    assert found.rate >= 30 / 8
+
+
 # --- darkness ---------------------------------------------------------------------------
 
 

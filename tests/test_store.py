@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from inventoried import earlier_listings
 
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
@@ -314,7 +315,8 @@ def test_resources_are_published_side_by_side(store: Store) -> None:
 
 
 def ended(resource: str, status: Any = "complete", error: str = "") -> Ended:
-    return Ended("prod", resource, status, 3, 2, 1, 1_700_000_000_123, None, error)
+    pace = ("dbfs", 29.4, 0.5, None)
+    return Ended("prod", resource, status, 3, 2, 1, *pace, 1_700_000_000_123, None, error)
 
 
 def test_a_run_says_how_each_listing_ended(store: Store) -> None:
@@ -338,6 +340,10 @@ def test_a_run_says_how_each_listing_ended(store: Store) -> None:
         "records": 3,
         "calls": 2,
         "throttled": 1,
+        "lane": "dbfs",
+        "rate": 29.4,
+        "waited": 0.5,
+        "paused": None,
         "ended_at": None,
         "error": "it's /a",
     }
@@ -360,3 +366,27 @@ def test_a_resumed_run_has_one_row_per_listing_still(store: Store) -> None:
         ("run", "users"): ("complete", 123_000),
     }
     assert store.count("_listings") == 4
+
+
+PACE_OF = ("lane", "rate", "waited", "paused")
+
+
+def test_a_listings_table_of_an_earlier_version_gets_the_new_columns(
+    store: Store, tmp_path: Path
+) -> None:
+    """Its rows have nulls there, before and after; the run that wrote them may go on."""
+    earlier_listings(tmp_path)
+    (before,) = store.read("_listings")
+    assert [before[name] for name in PACE_OF] == [None] * 4
+    assert list(store.read("_listings", ["calls", "lane"])) == [{"calls": 7, "lane": None}]
+    for _ in range(2):
+        store.append_listings("old", [ended("jobs")])
+        store.append_listings("new", [ended("jobs")])
+    rows = {(row["run_id"], row["resource"]): row for row in store.read("_listings")}
+    assert {key: tuple(row[name] for name in PACE_OF) for key, row in rows.items()} == {
+        ("old", "old"): (None, None, None, None),
+        ("old", "jobs"): ("dbfs", 29.4, 0.5, None),
+        ("new", "jobs"): ("dbfs", 29.4, 0.5, None),
+    }
+    assert rows["old", "old"] == before
+    assert {row["rate"] for row in store.read("_listings", ["rate"])} == {None, 29.4}

@@ -39,6 +39,19 @@ class Limit:
     window: float = 1.0
     firm: bool = False
 
+    def measured(self, believed: float) -> float | None:
+        """Return what a lane takes its limit for, if that was measured; else None.
+
+        A rate that is counted over a longer time is believed as it is published.
+
+        Args:
+            believed: Calls per second; 0 if the lane knows nothing.
+        """
+        if not believed or self.per_second is None:
+            return None
+        published = self.window > 1 and math.isclose(believed, self.per_second)
+        return None if published else believed
+
 
 class Limits:
     """The limits of all lanes.
@@ -72,6 +85,10 @@ class Limits:
         if limit is None:
             limit = self._found[key] = self._limit(self._group_of(endpoint), workspace)
         return limit
+
+    def of_lane(self, name: str, workspace: str = "") -> Limit:
+        """Return the limit of a lane by its name: a group's, or an endpoint's in none."""
+        return self._limit(name, workspace)
 
     def groups(self, workspace: str = "") -> list[Limit]:
         """Return the limit of every group, ``default`` first; of one workspace if named."""

@@ -18,7 +18,7 @@ from asyncdbx.cli.app import FAILED, INCOMPLETE, complain
 from asyncdbx.cli.escape import visible
 from asyncdbx.cli.json_text import envelope, indented
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, selection_options
+from asyncdbx.cli.options import Selection, examples, work_options
 from asyncdbx.cli.output import is_terminal, write, write_json, write_text
 from asyncdbx.errors import CallError, UsageError
 from asyncdbx.fleet import Fleet, Workspace
@@ -82,7 +82,7 @@ EPILOG = examples(
     help="Print what this filter makes of the answer (with --paginate, of each record);"
     " texts without quotes. $workspace is the workspace's name.",
 )
-@selection_options
+@work_options
 def command(  # noqa: PLR0913 - the options of the contract
     selection: Selection,
     target: str,
@@ -102,8 +102,9 @@ def command(  # noqa: PLR0913 - the options of the contract
     data = tuple(_pair(text) for text in pairs)
     wish = Wish(target, path, data, _body(body), paginate)
     jq = _jq(expression) if expression is not None else None
-    fleet = selection.fleet()
-    return run_async(_run(fleet, wish, jq or _show(several=paginate or len(fleet) > 1)))
+    with selection.at_work() as fleet:
+        show = jq or _show(several=paginate or len(fleet) > 1)
+        return run_async(_run(fleet, wish, show))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import click
 from asyncdbx.cli.inventory import run
 from asyncdbx.cli.local_fleet import SCALE, WORKSPACES, local_fleet
 from asyncdbx.cli.options import Selection, examples
+from asyncdbx.config import LANES
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.resources import choose
@@ -60,6 +61,7 @@ def command(folder: Path, workspaces: int, scale: float) -> int:
     options = ["--workspaces", str(workspaces), "--scale", str(scale)]
     with local_fleet(options) as config:
         os.environ["DATABRICKS_CONFIG_FILE"] = str(config)
+        os.environ[LANES] = "off"  # its ports are another fleet's the next time
         code = run(Selection(all_profiles=True), order, None, "text")
     _show(folder)
     return code

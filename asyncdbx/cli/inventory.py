@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -11,11 +11,14 @@ import click
 
 from asyncdbx.cli.app import INTERRUPTED, complain, exit_code
 from asyncdbx.cli.escape import visible
+from asyncdbx.cli.log import LogFormat, log_line
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, selection_options
+from asyncdbx.cli.options import Selection, examples, work_options
 from asyncdbx.cli.output import Column, Format, Output, Sheet
-from asyncdbx.cli.progress import LogFormat, log_line, watching
+from asyncdbx.cli.progress import watching
+from asyncdbx.cli.quantity import rate_text
 from asyncdbx.errors import AsyncdbxError, UsageError
+from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.run import Order, take_inventory
 from asyncdbx.inventory.sources import Resource
@@ -35,6 +38,7 @@ LISTINGS: Sheet[Ended] = Sheet(
         Column("records", lambda ended: ended.records, right=True),
         Column("calls", lambda ended: ended.calls, right=True),
         Column("429", lambda ended: ended.throttled, right=True),
+        Column("rate/s", lambda ended: ended.rate and rate_text(ended.rate), right=True),
         Column("error", lambda ended: ended.error),
     ),
     csv=tuple(_column(field.name) for field in dataclasses.fields(Ended)),
@@ -62,9 +66,13 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
             "From cron: plain lines as JSON on stderr, how each listing ended on stdout",
             "asyncdbx inventory --all-profiles --to ./inventory --log-format json -o jsonl",
         ),
+        (
+            "And what held it up: calls, 429s and waits of each lane, in the end",
+            "asyncdbx inventory -p prod --to ./inventory --stats",
+        ),
     ),
 )
-@selection_options
+@work_options
 @click.argument("resources", nargs=-1, metavar="[RESOURCE]...")
 @click.option(
     "--to",
@@ -146,14 +154,11 @@ def run(
         log_format: Of what is said on stderr.
         named: The resources were asked for by name, so each must be somebody's.
     """
-    fleet = selection.fleet()
-    scopes = {each.config.scope for each in fleet}
-    nobodys = [each for each in order.resources if each.scope not in scopes]
-    if nobodys and (named or len(nobodys) == len(order.resources)):
-        raise UsageError(_nothing_to_do(nobodys, scopes))
-    verdict = run_async(
-        take_inventory(fleet, order, lambda crawl: watching(crawl, log_format))
-    )
+    with selection.at_work(log_format) as fleet:
+        _refuse_nobodys(fleet, order.resources, named=named)
+        verdict = run_async(
+            take_inventory(fleet, order, lambda crawl: watching(crawl, log_format))
+        )
     if output is not None:
         with Output(output).printer(LISTINGS) as printer:
             printer.write(verdict.listings)
@@ -162,6 +167,13 @@ def run(
     else:
         _summarise(verdict, order.folder)
     return verdict.exit_code
+
+
+def _refuse_nobodys(fleet: Fleet, resources: Sequence[Resource], *, named: bool) -> None:
+    scopes = {each.config.scope for each in fleet}
+    nobodys = [each for each in resources if each.scope not in scopes]
+    if nobodys and (named or len(nobodys) == len(resources)):
+        raise UsageError(_nothing_to_do(nobodys, scopes))
 
 
 def _nothing_to_do(resources: Iterable[Resource], scopes: AbstractSet[str]) -> str:

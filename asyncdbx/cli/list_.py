@@ -5,7 +5,7 @@ import textwrap
 import click
 
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, selection_options
+from asyncdbx.cli.options import Selection, examples, work_options
 from asyncdbx.cli.output import Output, output_options
 from asyncdbx.cli.records import sheet_of, show_records, skip_bad_records_option
 from asyncdbx.inventory.resources import RESOURCES, choose
@@ -39,7 +39,7 @@ NAMES = textwrap.indent(textwrap.fill(", ".join(RESOURCES), 76), "  ")
 )
 @skip_bad_records_option
 @output_options
-@selection_options
+@work_options
 def command(
     selection: Selection,
     output: Output,
@@ -54,10 +54,10 @@ def command(
     3. JSON holds the record as the server sent it; CSV its scalar fields.
     """
     chosen = choose(resources)
-    with output.printer(sheet_of(chosen)) as printer:
+    with selection.at_work() as fleet, output.printer(sheet_of(chosen)) as printer:
         return run_async(
             show_records(
-                selection.fleet(),
+                fleet,
                 chosen,
                 printer.write,
                 limit=limit,

@@ -1,8 +1,9 @@
 """Options that commands share, and the numbered examples below each help."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.config import WorkspaceConfig, lanes_path, resolve
+from asyncdbx.cli.log import LogFormat, warn
+from asyncdbx.config import LANES, WorkspaceConfig, lanes_path, resolve
+from asyncdbx.errors import ConfigError
 
 if TYPE_CHECKING:
     from asyncdbx.fleet import Fleet
@@ -31,6 +34,7 @@ class Selection:
         netrc: Take logins from ``.netrc`` where a host comes with none.
         limit_files: Limits on top of the package's, the last one the strongest.
         connections: Requests in flight at once, over all workspaces.
+        stats: Show in the end what happened on each lane.
     """
 
     profiles: tuple[str, ...] = ()
@@ -38,6 +42,7 @@ class Selection:
     netrc: bool = False
     limit_files: tuple[Path, ...] = ()
     connections: int = CONNECTIONS
+    stats: bool = False
 
     def configs(self) -> list[WorkspaceConfig]:
         """Return the workspaces.
@@ -61,11 +66,14 @@ class Selection:
         """
         return Limits.load(*self.limit_files)
 
-    def fleet(self) -> "Fleet":
+    def fleet(self, log_format: LogFormat = "text") -> "Fleet":
         """Return the fleet, to be entered.
 
+        Args:
+            log_format: Of a warning.
+
         Raises:
-            ConfigError: as ``configs`` and ``limits``.
+            ConfigError: as ``configs``, ``limits`` and ``usable_lanes``.
         """
         from asyncdbx.fleet import Fleet  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
@@ -73,8 +81,65 @@ class Selection:
             self.configs(),
             limits=self.limits(),
             connections=self.connections,
-            lanes=lanes_path(os.environ, Path.home()),
+            lanes=usable_lanes(log_format),
         )
+
+    @contextlib.contextmanager
+    def at_work(self, log_format: LogFormat = "text") -> Generator["Fleet"]:
+        """Give the fleet, to be entered; however the block ends, show ``stats`` then.
+
+        Args:
+            log_format: Of what is said on stderr.
+
+        Raises:
+            ConfigError: as ``fleet``.
+        """
+        from asyncdbx.cli.stats import show_lanes  # noqa: PLC0415 - as in fleet
+
+        fleet = self.fleet(log_format)
+        try:
+            yield fleet
+        finally:
+            if self.stats:
+                show_lanes(fleet, log_format)
+
+
+def usable_lanes(log_format: LogFormat = "text", *, make: bool = True) -> Path | None:
+    """Return the file of what lanes have learned; None if there is none.
+
+    A home that cannot be written costs what would have been learned, and no more. It is
+    an error only where the user has named the file.
+
+    Args:
+        log_format: Of the warning.
+        make: Make the file where it is missing.
+
+    Raises:
+        ConfigError: ``ASYNCDBX_LANES`` names a file that cannot be used.
+    """
+    path = lanes_path(os.environ, Path.home())
+    if path is None or not (make or _is_there(path)):
+        return None
+    from asyncdbx.limiter import opened  # noqa: PLC0415 - takes a while to import
+
+    try:
+        with opened(path):
+            return path
+    except ConfigError as error:
+        if os.environ.get(LANES):
+            raise
+        warn(f"{error}; until then nothing is remembered", log_format)
+        return None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # who opens it is told why not
+    return True
 
 
 profile_option = click.option(
@@ -112,30 +177,48 @@ connections_option = click.option(
 )
 
 
+stats_option = click.option(
+    "--stats",
+    is_flag=True,
+    help="Show in the end, on stderr, what happened on each lane: calls, 429s, waits, and"
+    " what it has learned.",
+)
+
+
 def selection_options(
     function: Callable[Concatenate[Selection, P], R],
 ) -> Callable[..., R]:
     """Give a command the options that choose workspaces, as one ``Selection``."""
+    return _selecting(function, CHOICE)
 
+
+def work_options(function: Callable[Concatenate[Selection, P], R]) -> Callable[..., R]:
+    """Give a command that makes calls the same options, and how it makes them."""
+    return _selecting(function, {**CHOICE, **WORK})
+
+
+CHOICE = {
+    "profiles": profile_option,
+    "all_profiles": all_profiles_option,
+    "netrc": netrc_option,
+    "limit_files": limits_option,
+}
+WORK = {"connections": connections_option, "stats": stats_option}
+
+
+def _selecting(
+    function: Callable[Concatenate[Selection, P], R],
+    options: Mapping[str, Callable[[Callable[..., R]], Callable[..., R]]],
+) -> Callable[..., R]:
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> R:
-        chosen: dict[str, Any] = {name: kwargs.pop(name) for name in _NAMES}
+        chosen: dict[str, Any] = {name: kwargs.pop(name) for name in options}
         return function(Selection(**chosen), *args, **kwargs)
 
-    options = (
-        profile_option,
-        all_profiles_option,
-        netrc_option,
-        limits_option,
-        connections_option,
-    )
     decorated: Callable[..., R] = command
-    for option in reversed(options):
+    for option in reversed([*options.values()]):
         decorated = option(decorated)
     return decorated
-
-
-_NAMES = ("profiles", "all_profiles", "netrc", "limit_files", "connections")
 
 
 def examples(*pairs: tuple[str, str]) -> str:

@@ -256,19 +256,21 @@ class Table(Printer[T]):
         if not self._widths:
             self._begin()
 
+    def _put(self, text: str, *, heading: bool = False) -> None:
+        write_text(click.style(text, bold=True) if heading and is_terminal() else text)
+
     def _begin(self) -> None:
         titles = [column.title for column in self._sheet.table]
         rows = [titles, *self._held]
         self._widths = [
             min(WIDEST, max(map(cell_len, each))) for each in zip(*rows, strict=True)
         ]
-        heading = self._line(titles)
-        write_text(click.style(heading, bold=True) if is_terminal() else heading)
+        self._put(self._line(titles), heading=True)
         self._print(self._held)
         self._held = []
 
     def _print(self, rows: Iterable[list[str]]) -> None:
-        write_text("".join(map(self._line, rows)))
+        self._put("".join(map(self._line, rows)))
 
     def _line(self, cells: Sequence[str]) -> str:
         padded = (
@@ -283,6 +285,13 @@ class Table(Printer[T]):
     def _pad(text: str, width: int, *, right: bool) -> str:
         blanks = " " * (width - cell_len(text))
         return blanks + text if right else text + blanks
+
+
+class ErrorTable(Table[T]):
+    """The same on stderr, for what is no data."""
+
+    def _put(self, text: str, *, heading: bool = False) -> None:
+        click.echo(click.style(text, bold=heading), nl=False, err=True)
 
 
 def cell(value: Any) -> str:

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -17,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncdbx.cli.escape import visible
+from asyncdbx.cli.log import LogFormat, log_line
+from asyncdbx.cli.quantity import rate_text, seconds_text
 from asyncdbx.inventory.crawl import Crawl, Listing
 
-__all__ = ["LogFormat", "seconds_text", "watching"]
-
-LogFormat = Literal["text", "json"]
+__all__ = ["watching"]
 
 LIVE_EVERY = 0.25  # seconds
 LINE_EVERY = 10.0  # seconds
@@ -87,7 +85,7 @@ class Progress:
 
     Args:
         crawl: The crawl.
-        now: When it begins; seconds, of any monotonic clock.
+        now: When it begins; loop time, seconds.
     """
 
     def __init__(self, crawl: Crawl, now: float) -> None:
@@ -101,7 +99,7 @@ class Progress:
         """Return where each workspace stands.
 
         Args:
-            now: Seconds, of any monotonic clock.
+            now: Loop time, seconds.
         """
         return [
             self._workspace(name, listings, now)
@@ -125,23 +123,40 @@ class Progress:
             self._rates[name].of(calls, now),
             sum(each.throttled for each in listings),
             sum(self.crawl.left(each) for each in running),
-            max((self.seconds_left(each) for each in running), default=0.0),
+            max((self.seconds_left(each, now) for each in running), default=0.0),
         )
 
-    def busiest(self) -> list[tuple[Listing, int]]:
-        """Return the listings that will take longest, with their units left."""
+    def busiest(self, now: float) -> list[tuple[Listing, int]]:
+        """Return the listings that will take longest, with their units left.
+
+        Args:
+            now: Loop time, seconds.
+        """
         running = [
             (each, self.crawl.left(each))
             for each in self.crawl.listings.values()
             if each.ended is None
         ]
-        at_work = [(each, left) for each, left in running if left > 1]
-        at_work.sort(key=lambda pair: self.seconds_left(pair[0]), reverse=True)
+        at_work = [
+            (each, left)
+            for each, left in running
+            if left > 1 or (left and each.lane.paused_until > now)
+        ]
+        at_work.sort(key=lambda pair: self.seconds_left(pair[0], now), reverse=True)
         return at_work[:BUSIEST]
 
-    def seconds_left(self, listing: Listing) -> float:
-        """Return how long the units of a listing will take, if no more turn up."""
-        return self.crawl.left(listing) / (listing.limit.per_second or 1_000.0)
+    def seconds_left(self, listing: Listing, now: float) -> float:
+        """Return how long the units of a listing will take, if no more turn up.
+
+        Args:
+            listing: Of this crawl.
+            now: Loop time, seconds.
+        """
+        left = self.crawl.left(listing)
+        if not left:
+            return 0.0
+        lane = listing.lane
+        return max(0.0, lane.paused_until - now) + left / (lane.rate or 1_000.0)
 
 
 @contextlib.asynccontextmanager
@@ -182,7 +197,7 @@ def _screen(progress: Progress, started: float) -> RenderableType:
     head = Text(
         f"{seconds_text(now - started)} gone, about {seconds_text(left)} left", style="bold"
     )
-    return Group(head, _workspaces_table(workspaces), _busiest_table(progress))
+    return Group(head, _workspaces_table(workspaces), _busiest_table(progress, now))
 
 
 def _workspaces_table(workspaces: Iterable[WorkspaceProgress]) -> Table:
@@ -205,20 +220,22 @@ def _workspaces_table(workspaces: Iterable[WorkspaceProgress]) -> Table:
     return table
 
 
-def _busiest_table(progress: Progress) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", style="dim")
+def _busiest_table(progress: Progress, now: float) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", style="dim", expand=True)
     table.add_column("at work")
-    for title in ("records", "to do", "limit/s", "429", "left"):
+    for title in ("records", "to do", "rate/s", "429", "left"):
         table.add_column(title, justify="right")
-    for listing, left in progress.busiest():
-        limit = listing.limit.per_second
+    # What a narrow terminal has no room for is cut off here, and nowhere else.
+    table.add_column("doing", ratio=1, no_wrap=True, overflow="ellipsis")
+    for listing, left in progress.busiest(now):
         table.add_row(
             Text(visible(f"{listing.workspace.name} {listing.resource.name}")),
             f"{listing.records:,}",
             f"{left:,}",
-            "none" if limit is None else f"{limit:g}",
+            rate_text(listing.lane.rate),
             f"{listing.throttled:,}",
-            seconds_text(progress.seconds_left(listing)),
+            seconds_text(progress.seconds_left(listing, now)),
+            listing.lane.why(now),
         )
     return table
 
@@ -240,19 +257,3 @@ def _line(each: WorkspaceProgress, log_format: LogFormat) -> str:
         f" {each.throttled} throttled), {each.left:,} to do, about"
         f" {seconds_text(each.seconds_left)} left"
     )
-
-
-def log_line(event: str, facts: Mapping[str, object]) -> str:
-    """Return one line of a JSON log: the time, what happened, and the facts."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return json.dumps({"time": stamp, "event": event, **facts})
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration for people: ``42 s``, ``3:05 min``, ``2:10 h``."""
-    whole = round(seconds)
-    if whole < 100:
-        return f"{whole} s"
-    if whole < 6_000:
-        return f"{whole // 60}:{whole % 60:02} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

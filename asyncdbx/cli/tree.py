@@ -8,7 +8,7 @@ import orjson
 from rich.filesize import decimal
 
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, selection_options
+from asyncdbx.cli.options import Selection, examples, work_options
 from asyncdbx.cli.output import Column, Output, Sheet, is_terminal, output_options
 from asyncdbx.cli.records import (
     Record,
@@ -53,7 +53,7 @@ EPILOG = examples(
 )
 @skip_bad_records_option
 @output_options
-@selection_options
+@work_options
 def command(
     selection: Selection, output: Output, path: str, *, du: bool, skip_bad_records: bool
 ) -> int:
@@ -65,20 +65,20 @@ def command(
     """
     tree, root = tree_of(path)
     resource = _resource(tree, root)
-    fleet = selection.fleet()
+    with selection.at_work() as fleet:
 
-    def show(write: Callable[[Iterator[Record]], None]) -> int:
-        return run_async(
-            show_records(fleet, [resource], write, skip_bad_records=skip_bad_records)
-        )
+        def show(write: Callable[[Iterator[Record]], None]) -> int:
+            return run_async(
+                show_records(fleet, [resource], write, skip_bad_records=skip_bad_records)
+            )
 
-    if not du:
-        with output.printer(_sheet(tree)) as printer:
-            return show(printer.write)
-    usage = Usage(tree, root)
-    code = show(usage.add)
-    output.printer(_usage_sheet(tree)).print(usage.sums())
-    return code
+        if not du:
+            with output.printer(_sheet(tree)) as printer:
+                return show(printer.write)
+        usage = Usage(tree, root)
+        code = show(usage.add)
+        output.printer(_usage_sheet(tree)).print(usage.sums())
+        return code
 
 
 def _resource(tree: Tree, root: str) -> Resource:

@@ -7,7 +7,17 @@ out of text that came from elsewhere.
 
 from asyncdbx.config.choice import resolve
 from asyncdbx.config.secret import Secret, redact
-from asyncdbx.config.state import lanes_path
+from asyncdbx.config.state import LANES, lane_group, lane_key, lanes_path
 from asyncdbx.config.workspace import Scope, WorkspaceConfig
 
-__all__ = ["Scope", "Secret", "WorkspaceConfig", "lanes_path", "redact", "resolve"]
+__all__ = [
+    "LANES",
+    "Scope",
+    "Secret",
+    "WorkspaceConfig",
+    "lane_group",
+    "lane_key",
+    "lanes_path",
+    "redact",
+    "resolve",
+]

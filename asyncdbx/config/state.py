@@ -1,10 +1,12 @@
-"""Where this host keeps what it remembers between runs."""
+"""Where this host keeps what it remembers between runs, and what a lane is called there."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
-__all__ = ["LANES", "lanes_path"]
+from asyncdbx.config.workspace import WorkspaceConfig
+
+__all__ = ["LANES", "lane_group", "lane_key", "lanes_path"]
 
 LANES = "ASYNCDBX_LANES"
 
@@ -26,3 +28,27 @@ def lanes_path(environ: Mapping[str, str], home: Path) -> Path | None:
     state = environ.get("XDG_STATE_HOME", "")
     folder = Path(state) if state.startswith("/") else home / ".local" / "state"
     return folder / "asyncdbx" / f"lanes-{platform.node() or 'here'}"
+
+
+def lane_key(config: WorkspaceConfig, group: str) -> str:
+    """Return what a lane is called in the file of this host."""
+    place = (config.host, config.account_id, config.workspace_id)
+    return " ".join((*filter(None, place), group))
+
+
+def lane_group(
+    config: WorkspaceConfig, key: str, groups: Container[str] = ()
+) -> str | None:
+    """Return the limit group in what ``lane_key`` made; None if the lane is another's.
+
+    Args:
+        config: Whose lane it may be.
+        key: What the lane is called.
+        groups: Names that may have a blank in them. Any other blank is behind an id: of
+            several workspaces on one host, or of their account.
+    """
+    begin = lane_key(config, "")
+    group = key.removeprefix(begin)
+    if group == key or (" " in group and group not in groups):
+        return None
+    return group

@@ -11,7 +11,7 @@ from asyncdbx import catalog
 from asyncdbx.catalog.encode import query_text
 from asyncdbx.catalog.limits import Limit, Limits
 from asyncdbx.catalog.paging import Page, Pager
-from asyncdbx.config import WorkspaceConfig
+from asyncdbx.config import WorkspaceConfig, lane_key
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
@@ -184,6 +184,10 @@ class Workspace:
         """Return an endpoint of this workspace's or account's scope."""
         return catalog.endpoint(name, self.config.scope)
 
+    def lane(self, endpoint: str) -> Lane:
+        """Return the lane of an endpoint; endpoints of one limit group share it."""
+        return self._queue(self.endpoint(endpoint)).lane
+
     def ticket(self, endpoint: str, arguments: Mapping[str, Any]) -> Ticket:
         """Return a call ready for the engine.
 
@@ -240,16 +244,10 @@ class Workspace:
             self.name,
             limit.in_flight,
             limit.per_second,
-            window=limit.window,
             firm=limit.firm,
+            believed=limit.window > 1,
             record=record,
         )
-
-
-def lane_key(config: WorkspaceConfig, group: str) -> str:
-    """Return what a lane is called in the file of this host."""
-    place = (config.host, config.account_id, config.workspace_id)
-    return " ".join((*filter(None, place), group))
 
 
 def decode(answer: Answer) -> Any:

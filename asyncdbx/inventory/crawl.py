@@ -20,6 +20,7 @@ from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, State, Unit
 from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
 from asyncdbx.inventory.verdict import Ended, judge_listing
+from asyncdbx.limiter import Lane
 
 __all__ = ["Crawl", "Listing"]
 
@@ -64,6 +65,11 @@ class Listing:
         """What its lane may do; of several sources, the first one's."""
         endpoint = self.workspace.endpoint(self.resource.sources[0].endpoint)
         return self.workspace.limits.of(endpoint, self.workspace.name)
+
+    @property
+    def lane(self) -> Lane:
+        """Its lane; of several sources, the first one's."""
+        return self.workspace.lane(self.resource.sources[0].endpoint)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -130,22 +136,28 @@ class Crawl:
                 if not listing.running and all(each.ended for each in listing.parents):
                     break
                 await listing.news.wait()
+        listing.ended = self._end(listing)
+        self._tell_followers(listing)
+        if listing.wanted:
+            await self._publish(listing, listing.ended)
+
+    def _end(self, listing: Listing) -> Ended:
+        """Return how a listing of which nothing is left has ended."""
         summary = self._spool.summary(*listing.key)
         parents = [cast("Ended", each.ended) for each in listing.parents]
         status, error = judge_listing(summary, parents)
-        listing.ended = Ended(
+        return Ended(
             *listing.key,
             status,
             summary.records,
             summary.calls,
             summary.throttled,
+            listing.limit.group,
+            *_pace(listing),
             summary.started_at,
             summary.ended_at,
             error,
         )
-        self._tell_followers(listing)
-        if listing.wanted:
-            await self._publish(listing, listing.ended)
 
     def _next_units(self, listing: Listing) -> list[tuple[int, Unit]]:
         room = listing.limit.in_flight + AHEAD - listing.running
@@ -250,6 +262,17 @@ class Crawl:
         words = "" if outcome == "done" else str(error)
         self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
         listing.calls += error.calls
+
+
+def _pace(listing: Listing) -> tuple[float | None, float | None, float | None]:
+    """Return the rate of a listing's lane, seconds waited for each call, and paused.
+
+    Nothing is known of a listing that ended in an earlier process of a run.
+    """
+    lane = listing.lane if listing.calls else None
+    if lane is None or not lane.stats.sent:
+        return None, None, None
+    return lane.rate, lane.stats.waited / lane.stats.sent, lane.stats.paused
 
 
 def with_parents(resources: Sequence[Resource]) -> list[Resource]:

@@ -19,6 +19,7 @@ __all__ = ["Columns", "Row"]
 
 TEXT = DataType.utf8()
 LONG = DataType.int64()
+DOUBLE = DataType.float64()
 MOMENT = DataType.timestamp("us", tz="UTC")  # the only precision every Delta reader knows
 
 LEADING = {"workspace": TEXT, "id": TEXT, "name": TEXT, "parent": TEXT}
@@ -190,6 +191,6 @@ _KINDS = {
     "str": _Kind(TEXT, frozenset({str, _NONE}), _text),
     "int": _INTEGER,
     "int64": _INTEGER,
-    "float": _Kind(DataType.float64(), frozenset({float, int, _NONE}), _float),
+    "float": _Kind(DOUBLE, frozenset({float, int, _NONE}), _float),
     "bool": _Kind(DataType.bool(), frozenset({bool, _NONE}), _truth),
 }

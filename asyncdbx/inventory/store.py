@@ -8,7 +8,7 @@ before it can still be read. A commit's metadata names its run.
 import errno
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -28,13 +28,24 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from asyncdbx.errors import AsyncdbxError, StoreError
 from asyncdbx.inventory.folder import Folder
-from asyncdbx.inventory.rows import LEADING, LONG, MOMENT, TEXT, TRAILING, Columns, Row
+from asyncdbx.inventory.rows import (
+    DOUBLE,
+    LEADING,
+    LONG,
+    MOMENT,
+    TEXT,
+    TRAILING,
+    Columns,
+    Row,
+)
 from asyncdbx.inventory.verdict import Ended
 
 __all__ = ["Store"]
 
 LISTINGS = "_listings"
 PARTITION = "workspace"
+# Tables of earlier versions lack these; null is what is not known.
+PACE = {"lane": TEXT, "rate": DOUBLE, "waited": DOUBLE, "paused": DOUBLE}
 LISTINGS_COLUMNS = {
     "run_id": TEXT,
     "workspace": TEXT,
@@ -43,16 +54,12 @@ LISTINGS_COLUMNS = {
     "records": LONG,
     "calls": LONG,
     "throttled": LONG,
+    **PACE,
     "started_at": MOMENT,
     "ended_at": MOMENT,
     "error": TEXT,
 }
 LISTINGS_SCHEMA = Schema([Field(name, each) for name, each in LISTINGS_COLUMNS.items()])
-
-LISTINGS_SELECT = ", ".join(
-    f"CAST({name} AS BIGINT) AS {name}" if kind == MOMENT else name
-    for name, kind in LISTINGS_COLUMNS.items()
-)
 
 # Minima and maxima are kept of the columns one filters by. Those of every column would
 # copy bodies into the log, which is read whole each time a table is opened; a checkpoint
@@ -126,7 +133,8 @@ class Store:
         """Add how listings of a run ended, in one commit.
 
         One row per listing and run: a listing the run has a row of gets the new row in
-        its place, so a run that was killed while it wrote may write again.
+        its place, so a run that was killed while it wrote may write again. A table of an
+        earlier version gets the columns it lacks.
 
         Raises:
             StoreError: The table is not ours, or the disk refuses.
@@ -138,7 +146,7 @@ class Store:
                 _check(table, LISTINGS_SCHEMA, [], self._where(LISTINGS))
             rows = {
                 (row["workspace"], row["resource"]): tuple(row.values())
-                for row in self._select(LISTINGS, LISTINGS_SELECT, where)
+                for row in self._select(LISTINGS, _listings_rows, where)
             }
             for each in listings:
                 rows[each.workspace, each.resource] = (run_id, *_ended_row(each))
@@ -149,6 +157,7 @@ class Store:
                 _listings_batch(rows.values()),
                 mode="overwrite",
                 predicate=where,
+                schema_mode="merge",
                 name=LISTINGS,
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
@@ -164,7 +173,7 @@ class Store:
         Raises:
             StoreError: The table cannot be read.
         """
-        found = list(self._select(table, "count(*) AS n", _of(workspace)))
+        found = list(self._select(table, lambda _: "count(*) AS n", _of(workspace)))
         return found[0]["n"] if found else 0
 
     def read(
@@ -180,15 +189,19 @@ class Store:
         Raises:
             StoreError: The table cannot be read.
         """
-        wanted = ", ".join(f'"{name}"' for name in columns) or "*"
-        return self._select(table, wanted, _of(workspace))
+        lacking = PACE if table == LISTINGS else ()
+        return self._select(
+            table, lambda found: _wanted(found, columns, lacking), _of(workspace)
+        )
 
-    def _select(self, name: str, columns: str, where: str) -> Iterator[dict[str, Any]]:
+    def _select(
+        self, name: str, columns: Callable[[DeltaTable], str], where: str
+    ) -> Iterator[dict[str, Any]]:
         with _explained(f"{self._where(name)} cannot be read"):
             table = self._open(name)
             if table is None:
                 return
-            query = f"SELECT {columns} FROM t WHERE {where}"  # noqa: S608 - quoted
+            query = f"SELECT {columns(table)} FROM t WHERE {where}"  # noqa: S608 - quoted
             for batch in QueryBuilder().register("t", table).execute(query):
                 yield from _dictionaries(batch)
 
@@ -271,7 +284,7 @@ def _check(table: DeltaTable, ours: Schema, partition: list[str], where: str) ->
     """
     known = {field.name.lower(): field for field in table.schema().fields}
     fields = DeltaSchema.from_arrow(ours).fields
-    required = {*LEADING, *TRAILING} if partition else {*LISTINGS_COLUMNS}
+    required = {*LEADING, *TRAILING} if partition else {*LISTINGS_COLUMNS} - {*PACE}
     foreign = table.metadata().partition_columns != partition
     if foreign or not known.keys() >= required:
         raise StoreError(f"{where} was not made by asyncdbx; move it away")
@@ -304,6 +317,25 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _wanted(table: DeltaTable, columns: Sequence[str], lacking: Iterable[str]) -> str:
+    """Return columns for a SELECT, all if none is named; null where a table lacks them."""
+    known = {field.name for field in table.schema().fields}
+    nulls = {name: f'NULL AS "{name}"' for name in lacking if name not in known}
+    if not columns:
+        return ", ".join(("*", *nulls.values()))
+    return ", ".join(nulls.get(name, f'"{name}"') for name in columns)
+
+
+def _listings_rows(table: DeltaTable) -> str:
+    """Return LISTINGS_COLUMNS for a SELECT, with moments as microseconds."""
+    known = {field.name for field in table.schema().fields}
+    lacking = PACE.keys() - known
+    said = {name: "NULL" if name in lacking else name for name in LISTINGS_COLUMNS}
+    moments = [name for name, kind in LISTINGS_COLUMNS.items() if kind == MOMENT]
+    said |= {name: f"CAST({name} AS BIGINT)" for name in moments}
+    return ", ".join(f"{what} AS {name}" for name, what in said.items())
+
+
 def _ended_row(ended: Ended) -> tuple[object, ...]:
     """Return how a listing ended as LISTINGS_COLUMNS without the run."""
     return (
@@ -313,6 +345,10 @@ def _ended_row(ended: Ended) -> tuple[object, ...]:
         ended.records,
         ended.calls,
         ended.throttled,
+        ended.lane,
+        ended.rate,
+        ended.waited,
+        ended.paused,
         _microseconds(ended.started_at),
         _microseconds(ended.ended_at),
         ended.error,

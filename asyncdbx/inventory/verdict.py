@@ -24,6 +24,11 @@ class Ended:
         records: How many were fetched.
         calls: Requests sent.
         throttled: How many of them were answered with 429.
+        lane: Limit group of its first source: the calls that waited in one queue with it.
+        rate: Calls per second of that lane when the listing ended; None if unlimited.
+        waited: Seconds that a call of that lane waited for its turn, on average.
+        paused: Seconds for which 429s had stopped that lane. None, as are the two before,
+            if the listing ended in an earlier process of a run that was interrupted.
         started_at: Milliseconds since 1970; None if nothing was asked.
         ended_at: Milliseconds since 1970.
         error: What is missing and why; "" if nothing is.
@@ -35,6 +40,10 @@ class Ended:
     records: int
     calls: int
     throttled: int
+    lane: str
+    rate: float | None
+    waited: float | None
+    paused: float | None
     started_at: int | None
     ended_at: int | None
     error: str

@@ -15,15 +15,13 @@ from dataclasses import dataclass, field
 from asyncdbx.limiter.bucket import Bucket
 from asyncdbx.limiter.lane_file import Record
 from asyncdbx.limiter.shared import SharedControl
-from asyncdbx.rate_control import Gate, Mode, RateControl
+from asyncdbx.rate_control import BELOW, Gate, Mode, RateControl
 
 __all__ = ["Lane", "LaneStats"]
 
 # For a lane without a rate: 0.25 s, then twice as long for each 429 that is fresh.
 FIRST_PAUSE = 0.25  # seconds
 LONGEST_PAUSE = 30.0  # seconds
-
-LONGEST_STOP = 66.0  # seconds: Retry-After is obeyed up to 60, and a tenth more at random
 
 
 @dataclass(slots=True)
@@ -56,7 +54,6 @@ class Lane:
         workspace: Name of the workspace.
         most: Calls that may be in flight at once, at most.
         control: Finds the rate; None if the rate is unlimited.
-        window: Seconds over which the server counts: the control's unit of time.
         gate: Finds how many may be in flight.
         in_flight: Calls at the server now.
         paused_until: Loop time before which nothing leaves.
@@ -68,7 +65,6 @@ class Lane:
     workspace: str
     most: int
     control: RateControl | SharedControl | None = None
-    window: float = 1.0
     gate: Gate = field(init=False)
     in_flight: int = 0
     paused_until: float = 0.0
@@ -90,38 +86,40 @@ class Lane:
         most: int,
         per_second: float,
         *,
-        window: float = 1.0,
         firm: bool = False,
+        believed: bool = False,
         learned: float = 0.0,
         record: Record | None = None,
     ) -> "Lane":
         """Return a lane with a rate.
-
-        A limit that is counted over a longer time is believed: to look for more there would
-        stop the lane for as long.
 
         Args:
             group: Name of the limit group.
             workspace: Name of the workspace.
             most: Calls that may be in flight at once, at most.
             per_second: The limit as published or set.
-            window: Seconds over which it is counted.
-            firm: Never faster.
+            firm: Never faster: the user has said so.
+            believed: Held from the beginning, and never more looked for: what is counted
+                over a minute stops a lane for a minute if one has looked too far.
             learned: The limit as an earlier run measured it, calls per second; 0 if none.
             record: The lane's place in the file of this host; None to go alone.
         """
-        prior = per_second * window
-        known = learned * window or (prior if window > 1 else 0.0)
-        control = RateControl(prior, prior if firm else math.inf, known)
-        lane = cls(group, workspace, most, control, window)
+        fastest = math.inf
+        if believed:
+            fastest = (1 - BELOW) * per_second
+            learned = learned or per_second
+        elif firm:
+            fastest = per_second
+        control = RateControl(per_second, fastest, learned)
+        lane = cls(group, workspace, most, control)
         if record is not None:
-            lane.control = SharedControl(record, control, window, time.monotonic())
+            lane.control = SharedControl(record, control, time.monotonic())
         return lane
 
     @property
     def rate(self) -> float | None:
         """Calls per second now; None if unlimited."""
-        return None if self.control is None else self.control.rate / self.window
+        return None if self.control is None else self.control.rate
 
     @property
     def room(self) -> int:
@@ -156,7 +154,7 @@ class Lane:
         if control is None:
             return
         if self._bucket is None:
-            self._bucket = Bucket(control.rate / self.window, clock)
+            self._bucket = Bucket(control.rate, clock)
         while True:
             self._note_waiting()
             await self._bucket.take()
@@ -191,7 +189,7 @@ class Lane:
         self.in_flight += 1
         self.stats.sent += 1
         if self.control is not None:
-            self.control.send(now / self.window)
+            self.control.send(now)
             if self._bucket is not None:
                 self._bucket.leave(now)
 
@@ -226,7 +224,7 @@ class Lane:
             gate.accept(self.in_flight + 1, now)
         if self.control is not None:
             self._note_waiting()
-            self.control.accept(sent_at / self.window, now / self.window)
+            self.control.accept(sent_at, now)
             self._obey(now)
 
     def throttle(self, retry_after: float | None, *, sent_at: float, now: float) -> None:
@@ -240,9 +238,7 @@ class Lane:
         """
         self._refused(now)
         if self.control is not None:
-            window = self.window
-            wait = None if retry_after is None else retry_after / window
-            self.control.refuse(sent_at / window, now / window, wait)
+            self.control.refuse(sent_at, now, retry_after)
             self._obey(now)
         elif retry_after:
             self._pause(now + retry_after, now)
@@ -280,10 +276,9 @@ class Lane:
         if control is None:
             return
         if self._bucket is not None:
-            self._bucket.set_rate(control.rate / self.window)
-        until = min(control.paused_until * self.window, now + LONGEST_STOP)
-        if until > self.paused_until:
-            self._pause(until, now)
+            self._bucket.set_rate(control.rate)
+        if control.paused_until > max(now, self.paused_until):
+            self._pause(control.paused_until, now)
 
     def _pause_longer(self, sent_at: float, now: float) -> None:
         """Pause, twice as long as the last time; once for each event."""

@@ -33,11 +33,15 @@ HEADER = 4096  # bytes
 KEY = 512  # bytes, UTF-8, padded with zeros
 VERSION = struct.Struct("<Q")
 NUMBERS = 56
+NUMBER = struct.Struct("<d")
 FIELDS = struct.Struct(f"<{NUMBERS}d")
 STARTS = KEY + VERSION.size + FIELDS.size
 COUNTS = STARTS + 8 * GROUPS
 RECORD = COUNTS + 8 * GROUPS
 GROW_BY = 64  # records
+
+WALL = 1  # which number says when the record was written, in seconds since 1970
+FORGET = 30 * 86_400.0  # seconds after which a record makes room for another lane
 
 # A lock is held for microseconds, unless its holder has been stopped: then it is done
 # without, rather than wait.
@@ -61,9 +65,13 @@ class Record:
 
     @contextlib.contextmanager
     def locked(self) -> Generator[bool]:
-        """Hold the record; give whether that was possible within a millisecond."""
+        """Hold the record; give whether that was possible within a millisecond.
+
+        A record of which nothing was heard for so long that it has been given to another
+        lane cannot be held any more.
+        """
         with self.file.locked(self.offset) as held:
-            yield held
+            yield held and self.file.key_at(self.offset) == self.key
 
     def read(self) -> tuple[float, ...] | None:
         """Return the numbers of the record; None if there are none, or not whole ones."""
@@ -72,6 +80,12 @@ class Record:
         if version == 0 or version % 2:
             return None
         return FIELDS.unpack_from(view, self.offset + KEY + VERSION.size)
+
+    def number(self, place: int) -> float:
+        """Return one number of the record, whole or not."""
+        start = self.offset + KEY + VERSION.size + NUMBER.size * place
+        (number,) = NUMBER.unpack_from(self.file.view, start)
+        return float(number)
 
     def write(self, numbers: Sequence[float]) -> None:
         """Write the numbers of the record, ``NUMBERS`` of them."""
@@ -82,6 +96,11 @@ class Record:
         VERSION.pack_into(view, place, version)
         FIELDS.pack_into(view, place + VERSION.size, *numbers)
         VERSION.pack_into(view, place, version + 1)
+
+    def forget(self) -> None:
+        """Make the record say nothing, as that of a new lane."""
+        with self.locked():
+            self.write((0.0,) * NUMBERS)
 
     def departures(self) -> Departures:
         """Return room for what left, in the file."""
@@ -107,6 +126,7 @@ class LaneFile:
         self.path = path
         self.view = memoryview(b"")
         self._records: dict[str, Record] = {}
+        self._seen = 0
         self._mutex = threading.Lock()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -181,24 +201,40 @@ class LaneFile:
         size = os.fstat(self._descriptor).st_size
         if size > len(self.view):
             self._map(size)
-        while key := self._key(offset := self._next()):
+        while key := self.key_at(offset := self._next()):
             self._records[key] = Record(self, key, offset)
+            self._seen += 1
 
     def _next(self) -> int:
-        return HEADER + RECORD * len(self._records)
+        return HEADER + RECORD * self._seen
 
-    def _key(self, offset: int) -> str:
+    def key_at(self, offset: int) -> str:
+        """Return whose record is there; "" if it is nobody's."""
         key = bytes(self.view[offset : offset + KEY])
         return key.rstrip(b"\0").decode("utf-8", "replace")
 
     def _add(self, key: str) -> Record:
-        offset = self._next()
+        old = self._oldest()
+        if old is not None:
+            old.write((0.0,) * NUMBERS)
+            del self._records[old.key]
+            offset = old.offset
+        else:
+            offset = self._next()
+            self._seen += 1
         if offset + RECORD > len(self.view):
             self._map(len(self.view) + GROW_BY * RECORD)
-        text = key.encode()[:KEY]
-        self.view[offset : offset + len(text)] = text
+        self.view[offset : offset + KEY] = key.encode()[:KEY].ljust(KEY, b"\0")
         record = self._records[key] = Record(self, key, offset)
         return record
+
+    def _oldest(self) -> Record | None:
+        """Return a record that nobody has written for so long that it may be another's."""
+        limit = time.time() - FORGET
+        for record in self._records.values():
+            if 0 < record.number(WALL) < limit:
+                return record
+        return None
 
     def _unusable(self, why: str) -> ConfigError:
         return ConfigError(

@@ -71,6 +71,8 @@ UNSURE_TIME = 1.0  # seconds
 # Confirmed, but less than this share of what was expected: others may have the rest.
 FAR_BELOW = 0.5
 
+LEAST_OF_KNOWN = 0.5
+
 # After a cut: until the server's second is over, and at least so many calls.
 SETTLE_CALLS = 8.0
 
@@ -155,7 +157,7 @@ class RateControl:
     def send(self, now: float) -> None:
         """Note a call that leaves now (time in seconds)."""
         if self.born_at < 0:
-            self.born_at = now
+            self.born_at = self.cut_at = now
         self.departures.add(now)
         self.calls += 1
         self.growth.calls += 1
@@ -223,6 +225,8 @@ class RateControl:
     def _look(self, now: float) -> None:
         """Begin to grow if it is time, and the refusal it will end with is paid for."""
         held = now - max(self.cut_at, self.paused_until)
+        if self.rate >= self.most:
+            return
         if self.unsure:
             if held >= UNSURE_TIME:
                 self._begin(now, SEARCH_STEP, before=0.0)
@@ -289,7 +293,14 @@ class RateControl:
         self._make_room(sent_at, now)
 
     def _measure(self, sent_at: float) -> float:
-        return let_through(self.departures, sent_at, self.rate, self.born_at)
+        """Return what the server let through before it refused a call.
+
+        A lane that had little to do, or that had been paused, sent less than it might
+        have: then it is no measure, and half of what was known is the least to believe.
+        """
+        known = self.growth.before if self.mode == Mode.GROW else self.rate
+        found = let_through(self.departures, sent_at, self.rate, self.born_at)
+        return max(found, LEAST_OF_KNOWN * known)
 
     def _cut(
         self, limit: float, sent_at: float, now: float, most: float = math.inf

@@ -6,7 +6,9 @@ __all__ = ["SHIFT", "Residue"]
 
 SHIFT = 0.020  # seconds by which to step aside for a refusal that is left over
 
-CALLS = 8.0  # refusals are compared with at least so many calls
+# Refusals are compared with at least so many calls: two of them prove that a measure is a
+# third too high, for half it takes three.
+CALLS = 10.0
 LEAST = 0.05  # of the calls; less is left over in any case
 ALL = 0.8  # of the calls; more is not a bucket running dry, but a window that is full
 

@@ -25,8 +25,9 @@ TOKEN = re.compile(rb"dapi[0-9a-f]{8}")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo names its own profiles in the environment; forget them afterwards."""
+    """What the demo says in the environment is forgotten afterwards."""
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("ASYNCDBX_LANES", "")
 
 
 def query_of(out: str) -> str:
@@ -41,6 +42,7 @@ def test_the_demo_again_and_what_it_says_to_try(asyncdbx: Asyncdbx, tmp_path: Pa
     folder = tmp_path / 'it\'s "my" demo $HOME'
     line = (*SMALL, "--to", str(folder))
     assert asyncdbx(*line).code == 0
+    assert not (tmp_path / ".local").exists()
     ran = asyncdbx(*line)
     assert ran.code == 0
     assert "33 of 33 listings complete" in ran.err

@@ -4,17 +4,22 @@ import json
 import os
 import pty
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from cli_process import started
 from cli_ran import Asyncdbx
+from lanes import fixed_lane
 from rich.console import Console
 
 from asyncdbx.cli import progress
-from asyncdbx.cli.progress import Rate, WorkspaceProgress, seconds_text
+from asyncdbx.cli.progress import Progress, Rate, WorkspaceProgress
+from asyncdbx.cli.quantity import age_text, rate_text, seconds_text
 from asyncdbx.inventory.crawl import Crawl
+from asyncdbx.limiter import Lane
 from asyncdbx.simulator import Simulator
 
 pytestmark = pytest.mark.wire
@@ -55,7 +60,7 @@ def test_a_live_table_on_a_terminal(
     monkeypatch.setenv("COLUMNS", "150")
     monkeypatch.setenv("TERM", "xterm")
     master, slave = pty.openpty()
-    line = ("inventory", "--all-profiles", "--to", "to")
+    line = ("inventory", "--all-profiles", "--to", "to", "--stats")
     with started(*line, folder=tmp_path, stderr=slave) as process:
         os.close(slave)
         shown = terminal_output(master)
@@ -69,6 +74,13 @@ def test_a_live_table_on_a_terminal(
     assert "at work" in lines
     assert "gone, about" in lines
     assert "prod permissions" in lines
+    assert "rate/s" in lines
+    assert "doing" in lines
+    assert "unlimited" in lines
+    live, stats = lines.split("limit/s")  # once, when the live table has ended
+    assert "gone, about" in live
+    assert "gone, about" not in stats
+    assert r"a[/b]\x1b]2;owned\x07[red]" in stats
     assert r"a[/b]\x1b]2;owned\x07[red]" in lines
     assert "\x1b]" not in lines
     assert "\x07" not in lines
@@ -153,10 +165,93 @@ def test_a_duration_for_people(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
 
 
-class FewListings:
-    """A crawl at its beginning."""
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (7_199, "119 min"),
+        (3 * 3600 + 59 * 60, "3 h"),
+        (48 * 3600 - 1, "47 h"),
+        (2.9 * 86_400, "2 d"),
+        (29 * 86_400, "29 d"),
+    ],
+)
+def test_an_age_for_people(seconds: float, text: str) -> None:
+    """In one unit; never older than it is."""
+    assert age_text(seconds) == text
 
-    listings: dict[tuple[str, str], object] = {}  # noqa: RUF012 - never changed
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(None, "none"), (1 / 6, "0.167"), (14.7, "14.7"), (97.96, "98"), (1234.5, "1234")],
+)
+def test_a_rate_for_people(rate: float | None, text: str) -> None:
+    """Three digits are what a measure is good for."""
+    assert rate_text(rate) == text
+
+
+@dataclass
+class FewListings:
+    """A crawl with these listings, and as many units to do in each."""
+
+    listings: dict[tuple[str, str], Any]
+    units: int = 100
+
+    def left(self, listing: Any) -> int:
+        return self.units
+
+
+def busy_listing(lane: Lane) -> Any:
+    return SimpleNamespace(
+        workspace=SimpleNamespace(name=HOSTILE),
+        resource=SimpleNamespace(name="dbfs"),
+        lane=lane,
+        ended=None,
+        records=1234,
+        throttled=5,
+    )
+
+
+def busiest(lane: Lane, width: int) -> str:
+    """Return the row of the one listing at work, on a terminal so wide."""
+    crawl = cast("Crawl", FewListings({(HOSTILE, "dbfs"): busy_listing(lane)}))
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(progress._busiest_table(Progress(crawl, 0.0), 50.0))
+    _, row = captured.get().splitlines()
+    return row.rstrip()
+
+
+def test_what_is_at_work_is_shown_with_the_pace_of_its_lane() -> None:
+    """Its rate now, and not what is published; how long it takes at that; and why."""
+    lane = fixed_lane("dbfs", "prod", 10.0)
+    row = busiest(lane, 150)
+    assert row.endswith("dbfs    1,234    100      10    5  10 s  at its limit")
+    lane.paused_until = 53.0
+    assert busiest(lane, 150).endswith("10    5  13 s  paused for 3 s")
+    unlimited = busiest(fixed_lane("dbfs", "prod", None), 150)
+    assert unlimited.endswith("100    none    5   0 s  unlimited")
+
+
+def test_who_waits_for_a_pause_is_shown_however_little_is_left() -> None:
+    """One call that may not leave for a minute is what a run waits for."""
+    lane = fixed_lane("dbfs", "prod", 10.0)
+    crawl = cast("Crawl", FewListings({(HOSTILE, "dbfs"): busy_listing(lane)}, 1))
+    measured = Progress(crawl, 0.0)
+    assert measured.busiest(50.0) == []
+    lane.paused_until = 110.0
+    ((listing, left),) = measured.busiest(50.0)
+    assert left == 1
+    assert measured.seconds_left(listing, 50.0) == pytest.approx(60.1)
+
+
+def test_a_narrow_terminal_cuts_off_why_and_no_number() -> None:
+    """And the row stays one line."""
+    lane = fixed_lane("dbfs", "prod", 10.0)
+    lane.paused_until = 53.0
+    assert busiest(lane, 75).endswith("1,234    100      10    5  13 s  paused…")
 
 
 def test_a_table_shows_names_as_they_are() -> None:
@@ -166,7 +261,7 @@ def test_a_table_shows_names_as_they_are() -> None:
     with console.capture() as captured:
         console.print(progress._workspaces_table([each]))
         console.print(
-            progress._busiest_table(progress.Progress(cast("Crawl", FewListings), 0.0))
+            progress._busiest_table(Progress(cast("Crawl", FewListings({})), 0.0), 0.0)
         )
     row = captured.get().splitlines()[1].split()
     assert row[0] == r"a[/b]\x1b]2;owned\x07[red]"

@@ -11,7 +11,15 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from inventoried import AbstractAsyncContextManager, Crawl, by_key, fleet_of, table, taken
+from inventoried import (
+    AbstractAsyncContextManager,
+    Crawl,
+    by_key,
+    earlier_listings,
+    fleet_of,
+    table,
+    taken,
+)
 
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.errors import DeadlineReached, LockHeld, StoreError
@@ -124,6 +132,30 @@ async def test_what_failed_before_the_interruption_is_asked_again(
     truth = fleet["prod"].truth("permissions")
     assert len(table(tmp_path, "permissions", "prod")) == len(truth)
     assert by_key(verdict)["prod/clusters"].error == ""
+
+
+async def test_a_run_begun_by_an_earlier_version_goes_on(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits
+) -> None:
+    """How the lanes went is unknown of what had ended, and null in rows of before."""
+    key = ("prod", "clusters")
+    stop = until(lambda crawl: crawl.listings[key].ended is not None)
+    names = ("clusters", "permissions")
+    with pytest.raises(asyncio.CancelledError):
+        await taken(fleet_of(fleet, limits=unlimited), tmp_path, *names, watch=stop)
+    earlier_listings(tmp_path)
+    verdict = await taken(fleet_of(fleet, limits=unlimited), tmp_path, *names)
+    assert verdict.exit_code == 0
+    rows = {
+        f"{row['workspace']}/{row['resource']}": (row["lane"], row["waited"], row["paused"])
+        for row in table(tmp_path, "_listings")
+    }
+    assert len(rows) == 5
+    assert rows["old/old"] == (None, None, None)
+    assert rows["prod/clusters"] == ("clusters.list", None, None)
+    lane, waited, paused = rows["prod/permissions"]
+    assert (lane, paused) == ("permissions-read", 0)
+    assert waited is not None
 
 
 @pytest.mark.parametrize("kind", ["disabled", "deny"])

@@ -14,6 +14,8 @@ import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
 from inventoried import config_of, in_thread, table
 
+from asyncdbx import catalog
+from asyncdbx.catalog.limits import Limits
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.resources import ACCOUNT, RESOURCES, WORKSPACE, choose
 from asyncdbx.inventory.run import Order, take_inventory, unwatched
@@ -222,6 +224,18 @@ def test_listings_has_a_row_for_each_listing(whole: Taken) -> None:
         assert row["run_id"] == whole.verdict.run_id
         assert row["started_at"] <= row["ended_at"]
         assert row["calls"] > row["throttled"]
+
+
+def test_listings_says_how_each_lane_went(whole: Taken) -> None:
+    """Whose queue the calls stood in, how fast it was in the end, what was waited."""
+    limits = Limits.load()
+    for row in table(whole.folder, "_listings"):
+        resource = RESOURCES[row["resource"]]
+        endpoint = catalog.endpoint(resource.sources[0].endpoint, resource.scope)
+        assert row["lane"] == limits.of(endpoint, row["workspace"]).group
+        assert row["rate"] > 0
+        assert row["waited"] >= 0
+        assert row["paused"] >= 0
 
 
 def test_no_more_calls_are_counted_than_the_fleet_has_seen(whole: Taken) -> None:

@@ -18,7 +18,7 @@ def summary(*failures: Failure, **units: int) -> Summary:
 
 
 def ended(resource: str = "clusters", status: Any = "complete", records: int = 0) -> Ended:
-    return Ended("prod", resource, status, records, 1, 0, 0, 0, "")
+    return Ended("prod", resource, status, records, 1, 0, "a", None, None, None, 0, 0, "")
 
 
 @pytest.mark.parametrize(
