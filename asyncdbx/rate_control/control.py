@@ -42,10 +42,6 @@ __all__ = ["Mode", "RateControl"]
 # 4 % of them are refused, 2 % below one in 6,000 (a shift of 4 ms, standard deviation).
 BELOW = 0.02
 
-# It is widened where refusals out of the blue have turned out to be the network's doing.
-WIDER = 1.5
-FARTHEST_BELOW = 0.06
-
 MARGIN = 0.020  # seconds, for the same reason, added to when a full window has room again
 
 # The first calls leave at this share of the prior: if that is ten times too high, only half
@@ -68,17 +64,14 @@ SURPRISE = 0.07
 YOUNG = 0.8  # seconds; a lane that begins right at its limit hears of it after 0.9
 UNSURE_TIME = 1.0  # seconds
 
-# Confirmed, but less than this share of what was expected: others may have the rest.
+# Found, but less than this share of what was expected: others may have the rest.
 FAR_BELOW = 0.5
 
+# A measure is at least this share of what was known before it.
 LEAST_OF_KNOWN = 0.5
 
 # After a cut: until the server's second is over, and at least so many calls.
 SETTLE_CALLS = 8.0
-
-# Between two moments at which a bucket was empty it let through exactly what it refilled:
-# a better measure than the one before, and not taken to differ from it by more than this.
-REFINED = 1.1
 
 
 class Mode(IntEnum):
@@ -120,7 +113,6 @@ class RateControl:
     strays: Strays = field(default_factory=Strays)
     sharing: Sharing = field(default_factory=Sharing)
     darkness: Darkness = field(default_factory=Darkness)
-    below: float = BELOW
     born_at: float = -1.0
     held_back: bool = False
     cut_at: float = -1.0
@@ -129,6 +121,7 @@ class RateControl:
     calls: float = 0.0
     stop: float = 0.0
     unsure: bool = False
+    crowded: bool = False
     owed: bool = False
     bursty: bool = False
     corrected: bool = False
@@ -138,8 +131,9 @@ class RateControl:
         self.prior = max(SLOWEST, min(self.prior, self.most))
         if self.limit:
             self.mode = Mode.HOLD
+            self.credit.balance = 0.0  # it need not look at once
             self.sharing.peak = self.limit
-            self._set_rate((1 - self.below) * self.limit)
+            self._set_rate((1 - BELOW) * self.limit)
         else:
             self._set_rate(max(SLOWEST_START, FIRST_SHARE * self.prior))
 
@@ -169,7 +163,7 @@ class RateControl:
             sent_at: When it left.
             now: Time, seconds.
         """
-        self.credit.earn(self.rate)
+        self.credit.earn()
         self.darkness.accept(sent_at)
         if self.mode == Mode.DARK:
             if sent_at >= self.darkness.since:
@@ -225,11 +219,12 @@ class RateControl:
     def _look(self, now: float) -> None:
         """Begin to grow if it is time, and the refusal it will end with is paid for."""
         held = now - max(self.cut_at, self.paused_until)
-        if self.rate >= self.most:
+        if self.rate >= self.most or held < UNSURE_TIME:
             return
-        if self.unsure:
-            if held >= UNSURE_TIME:
-                self._begin(now, SEARCH_STEP, before=0.0)
+        if self.crowded:
+            self._begin_to_share(now)
+        elif self.unsure:
+            self._begin(now, SEARCH_STEP, before=0.0)
         elif held >= max(HOLD_TIME, STOPS_APART * self.stop) and (
             self.owed or self.credit.affords_a_look
         ):
@@ -266,8 +261,9 @@ class RateControl:
         """Growing was refused: here is the limit."""
         before = self.growth.before
         if self.bursty and self.growth.is_saved_up(sent_at):
+            # Between two moments at which it was empty it let through what it refilled.
             refilled = self.calls / max(WINDOW, sent_at - self.emptied_at)
-            self._cut(max(before, min(refilled, REFINED * before)), sent_at, now)
+            self._cut(max(before, refilled), sent_at, now)
             self.corrected = True
             return
         self.bursty = self.bursty and not before
@@ -276,15 +272,17 @@ class RateControl:
             1.01, SURPRISE * self.limit
         )
         young = sent_at - self.born_at < YOUNG
+        far_below = limit < FAR_BELOW * self.prior
         if changed and limit < self.limit:
             self.sharing.agreeing = 0.0
             self._share(limit, sent_at, now)
-        elif not changed and not young and limit < FAR_BELOW * self.prior:
+        elif far_below and not changed and not young:
             self.sharing.agreeing = 1.0
             self._share(limit, sent_at, now)
         else:
-            self.unsure = changed or young
             self._keep(limit, sent_at, now)
+            self.unsure = young or (changed and bool(before))
+            self.crowded = far_below and not self.unsure
 
     def _keep(self, limit: float, sent_at: float, now: float) -> None:
         """Hold the rate below a limit that is ours alone."""
@@ -306,8 +304,9 @@ class RateControl:
         self, limit: float, sent_at: float, now: float, most: float = math.inf
     ) -> None:
         """Hold the rate below a limit that a call refused just now has shown."""
-        self._set_rate(min(most, (1 - self.below) * limit))
+        self._set_rate(min(most, (1 - BELOW) * limit))
         self.limit = limit
+        self.crowded = False
         self.sharing.remember(limit)
         self.mode = Mode.HOLD
         self.cut_at = now
@@ -353,8 +352,9 @@ class RateControl:
             self._cut(limit, sent_at, now, self.rate * max(0.5, 1 - share))
         else:
             self._cut(max(SLOWEST, min(limit, true)), sent_at, now)
-            self.corrected = self.bursty = self.owed = True
+            self.corrected = self.bursty = True
             self.unsure = False
+        self.owed = True
         if mode == Mode.SHARE:
             self.mode = mode
             self.growth.round_at = now
@@ -373,20 +373,22 @@ class RateControl:
     def _share(self, limit: float, sent_at: float, now: float) -> None:
         """Give way, and come back slowly."""
         self._cut(limit, sent_at, now, (1 - DECREASE) * self.rate)
+        self._begin_to_share(now)
+        self._make_room(sent_at, now)
+
+    def _begin_to_share(self, now: float) -> None:
         self.mode = Mode.SHARE
         self.corrected = True
         self.growth.round_at = now
         self.held_back = False
-        self._make_room(sent_at, now)
 
     def _hit(self, sent_at: float, now: float) -> None:
         """Refused while sharing: give way, unless nobody is there any more."""
         limit = self._measure(sent_at)
-        if not self.sharing.is_alone(limit, self.limit):
+        if self.sharing.is_alone(limit, self.limit):
+            self._keep(limit, sent_at, now)
+        else:
             self._share(limit, sent_at, now)
-            return
-        self.below = min(FARTHEST_BELOW, WIDER * self.below)
-        self._keep(limit, sent_at, now)
 
     def _increase(self, now: float) -> None:
         elapsed = now - self.growth.round_at

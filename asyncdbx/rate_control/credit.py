@@ -8,8 +8,7 @@ __all__ = ["Credit"]
 # so that looking stays below 0.8 % of the calls whatever the rate.
 BUDGET = 0.0075
 
-LEAST_SAVINGS = 3.0  # 429s that even a slow lane may save up for
-SAVINGS_TIME = 5.0  # seconds of income that a fast one may
+MOST = 3.0  # 429s that may be saved up
 
 # Seconds of income. The search at the start can cost more than that; what is more is
 # forgiven, or a lane that changes later would not be looked at for minutes.
@@ -26,10 +25,9 @@ class Credit:
 
     balance: float = 1.0
 
-    def earn(self, rate: float) -> None:
+    def earn(self) -> None:
         """Add the income of one call."""
-        most = max(LEAST_SAVINGS, SAVINGS_TIME * BUDGET * rate)
-        self.balance = min(most, self.balance + BUDGET)
+        self.balance = min(MOST, self.balance + BUDGET)
 
     def pay(self, rate: float) -> None:
         """Take the price of one refusal."""

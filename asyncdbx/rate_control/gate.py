@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 __all__ = ["Gate"]
 
-FIRST = (
-    16  # in flight; doubles while nothing is refused, so that a wrong prior costs little
-)
+# In flight; one more for each call that is let through, until the first refusal: doubled
+# at once, half of them would be refused where a call takes longer than a refusal.
+FIRST = 16
 
 # Others come and go: one more is tried after this time, later and later while it fails.
 FIRST_WAIT = 2.0  # seconds
@@ -30,7 +30,7 @@ class Gate:
         most: The limit as published or set by the user; never more.
         limit: How many may be in flight now; 0 at first makes it the usual start.
         opening: No refusal has been heard yet.
-        accepted: Calls let through since the last step.
+        accepted: Calls let through since the last change.
         wait: Seconds until the next step.
         stepped_at: When the last step up was taken.
         cut_at: When the last refusal was heard; calls sent before say nothing new.
@@ -57,12 +57,11 @@ class Gate:
         if self.limit >= self.most or in_flight < self.limit:
             return
         self.accepted += 1
-        if self.accepted < self.limit:
-            return
-        if self.opening:
-            self._step(min(self.most, 2 * self.limit), now)
-        elif now - self.stepped_at >= self.wait:
-            self._step(self.limit + 1, now)
+        tried = self.accepted >= self.limit and now - self.stepped_at >= self.wait
+        if self.opening or tried:
+            self.limit += 1
+            self.stepped_at = now
+            self.accepted = 0
 
     def refuse(self, named: int | None, sent_at: float, now: float) -> None:
         """Learn that there were too many.
@@ -90,8 +89,3 @@ class Gate:
         self.limit = max(1, limit)
         self.cut_at = now
         self.stepped_at = now - OWN
-
-    def _step(self, limit: int, now: float) -> None:
-        self.limit = limit
-        self.stepped_at = now
-        self.accepted = 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 __all__ = ["LARGEST_STEP", "PROBE_STEP", "ROUND", "SEARCH_STEP", "Growth"]
 
 ROUND = 0.25  # seconds between two steps; a refusal is heard after some 50 ms
-PROBE_CALLS = 2.0  # and so many calls, or a slow lane would take steps it has not tried
 
 # Of the rate. Each step is twice the one before: a limit that has tripled is found in 1.5
 # seconds from small steps, and one that has not changed is met after two or three.
@@ -54,10 +53,8 @@ class Growth:
         """
         if sent_at < self.round_at:
             return False
-        if self.before:
-            least = max(ROUND, PROBE_CALLS / rate)
-        else:  # a slow search takes a single answer for evidence
-            least = ROUND if rate * ROUND >= 1 else 0.0
+        # A slow search takes a single answer for evidence.
+        least = ROUND if self.before or rate * ROUND >= 1 else 0.0
         return now - self.round_at >= least
 
     def is_saved_up(self, now: float) -> bool:

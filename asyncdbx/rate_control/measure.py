@@ -12,7 +12,7 @@ SLOW_CALLS = 4.0  # calls over which a slow lane is measured
 
 # With fewer calls let through than this, nothing has been measured yet ...
 FEW = 5.0
-FEW_CUT = 0.25  # ... and this share of the rate is as good as any
+FEW_CUT = 0.15  # ... and this share of the rate is as good as any
 
 
 def let_through(

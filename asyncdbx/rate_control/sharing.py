@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 __all__ = ["DECREASE", "Sharing"]
 
-DECREASE = 0.15  # of the rate, for each event
+DECREASE = 0.12  # of the rate, for each event
 
 # Calls per second, each second, times the square of the limit: a larger limit affords more
 # 429s, and its shares are further apart. 30 calls a second grow by 1 in 11 seconds.

@@ -11,7 +11,6 @@ OWN = (
     "rate",
     "limit",
     "paused_until",
-    "below",
     "born_at",
     "cut_at",
     "settled_at",
@@ -19,7 +18,7 @@ OWN = (
     "calls",
     "stop",
 )
-FLAGS = ("held_back", "unsure", "owed", "bursty", "corrected", "measured")
+FLAGS = ("held_back", "unsure", "crowded", "owed", "bursty", "corrected", "measured")
 PARTS = {
     "credit": ("balance",),
     "growth": ("step", "round_at", "before", "began_at", "held", "calls"),

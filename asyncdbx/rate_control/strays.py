@@ -7,7 +7,7 @@ __all__ = ["NUDGE", "Strays"]
 
 TIME = 10.0  # seconds after which two thirds of a stray are forgotten
 SHARE = 0.003  # of the calls of that time: more is no accident
-FEW_CALLS = 50.0  # among fewer calls than that, the first one is an accident in any case
+FIRST = 1.5  # but the first one is, on a lane however slow
 
 # An accident makes the pace slower by this: it may have been too close to the limit.
 NUDGE = 0.01
@@ -30,7 +30,4 @@ class Strays:
         faded = math.exp(-max(0.0, now - self.counted_at) / TIME)
         self.count = self.count * faded + 1
         self.counted_at = now
-        calls = TIME * rate
-        if calls < FEW_CALLS:
-            return self.count <= 1.5
-        return self.count <= max(0.5, SHARE * calls)
+        return self.count <= max(FIRST, SHARE * TIME * rate)
