@@ -35,7 +35,7 @@ def remember(  # noqa: PLR0913 - each a number of the record
 ) -> None:
     """Put a lane into a host's memory, as a process left it so many seconds ago."""
     pid = os.getpid() if writer is None else writer
-    head = (boot(), time.time() - ago, time.monotonic() - ago, pid, 0.0, limit)
+    head = (boot(), time.time() - ago, time.monotonic() - ago, pid, 0.0, limit, 0.0)
     numbers = (*head, rate)
     with opened(path) as file:
         file.record(key).write((*numbers, *(0.0,) * (NUMBERS - len(numbers))))

@@ -195,6 +195,15 @@ def test_the_next_run_begins_where_the_last_one_ended(file: LaneFile) -> None:
     assert second.paused_until == 0.0
 
 
+def test_the_next_run_knows_that_there_is_a_bucket(file: LaneFile) -> None:
+    """That is learned from refusals, too, and they are not paid for again."""
+    first = shared(file, 1000.0)
+    now = learn(first, 1000.0)
+    first._control.bursty = True
+    first.close(now)
+    assert shared(file, 1000.0 + 3600)._control.bursty
+
+
 def test_a_lane_that_learned_nothing_begins_anew(file: LaneFile) -> None:
     """Five calls a night teach nothing."""
     first = shared(file, 1000.0)
@@ -273,8 +282,9 @@ def _spoil(file: LaneFile, place: int, value: float) -> None:
         (5, math.nan),
         (5, -1.0),
         (5, 1e9),
-        (6, 0.0),
-        (6, math.inf),
+        (7, 0.0),  # a rate
+        (7, math.inf),
+        (6, math.nan),
         (1, 0.0),  # written in 1970
     ],
 )

@@ -462,7 +462,7 @@ def test_it_is_not_dark_while_something_comes_through() -> None:
 
 
 def test_looks_are_paid_for_by_what_is_let_through() -> None:
-    """0.75 % of the calls; debts are repaid for a minute and then forgiven."""
+    """0.65 % of the calls; debts are repaid for a minute and then forgiven."""
     credit = Credit()
     assert credit.affords_a_look
     credit.pay(30)

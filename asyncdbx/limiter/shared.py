@@ -31,7 +31,7 @@ Event = tuple[str, float, float, float | None]
 _numbers = itertools.count()  # tells the controls of one process apart
 
 # Before the control's own numbers: see ``Learned``.
-HEAD = 6
+HEAD = 7
 WRITER = 3
 
 
@@ -46,6 +46,7 @@ class Learned:
         writer: Process that wrote it.
         next_at: Loop time of the next free place for a departure.
         limit: The limit as measured, calls per second; 0 if it never was.
+        bursty: 1 if the server has a token bucket.
         rate: The rate then, calls per second.
     """
 
@@ -55,6 +56,7 @@ class Learned:
     writer: float
     next_at: float
     limit: float
+    bursty: float
     rate: float
 
     def is_live(self, now: float) -> bool:
@@ -226,6 +228,7 @@ class SharedControl:
         said = None if numbers is None else _learned(numbers)
         if said is not None and said.limit and not said.is_live(now):
             control = RateControl(control.prior, control.most, said.limit, control.rng)
+            control.bursty = bool(said.bursty)
         control.departures = self._record.departures()
         self._control = control
         if said is not None and said.is_live(now):
@@ -271,7 +274,15 @@ class SharedControl:
     def _tell(self, now: float) -> None:
         control = self._control
         known = control.limit if control.mode != Mode.SHARE else control.sharing.peak
-        head = (boot(), time.time(), now, self._writer, self._next_at, known)
+        head = (
+            boot(),
+            time.time(),
+            now,
+            self._writer,
+            self._next_at,
+            known,
+            control.bursty,
+        )
         numbers = (*head, *dump(control))
         self._record.write((*numbers, *(0.0,) * (NUMBERS - len(numbers))))
 

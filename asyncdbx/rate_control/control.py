@@ -97,6 +97,7 @@ class RateControl:
         paused_until: Time before which none may leave.
         mode: What the rate is doing.
         departures: What left during the last seconds.
+        bursty: The server has a token bucket: what is not used is saved up. Learned, too.
     """
 
     prior: float

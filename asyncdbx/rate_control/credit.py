@@ -5,8 +5,8 @@ from dataclasses import dataclass
 __all__ = ["Credit"]
 
 # Each call that is let through earns this much of the 429 that the next look will end with,
-# so that looking stays below 0.8 % of the calls whatever the rate.
-BUDGET = 0.0075
+# so that looking stays below 0.7 % of the calls whatever the rate.
+BUDGET = 0.0065
 
 MOST = 3.0  # 429s that may be saved up
 

@@ -20,19 +20,27 @@ class Learned(Policy):
     """An even pace at the rate that a control has learned.
 
     Args:
-        world: Where it takes place.
+        world: Its time, and chance.
         prior: The rate as expected, calls per second.
         limit: The rate as an earlier run has measured it; 0 if there was none.
+        bursty: That run has found a bucket.
         at_once: How many calls the server is expected to take at once; None if it is only
             known to count calls per second.
     """
 
-    __slots__ = ("_gate", "_left_at", "control")
+    __slots__ = ("_gate", "_left_at", "control", "world")
 
     def __init__(
-        self, world: World, prior: float, limit: float = 0.0, at_once: int | None = None
+        self,
+        world: World,
+        prior: float,
+        *,
+        limit: float = 0.0,
+        bursty: bool = False,
+        at_once: int | None = None,
     ) -> None:
-        self.control = RateControl(prior, limit=limit, rng=world.random)
+        self.control = RateControl(prior, limit=limit, bursty=bursty, rng=world.random)
+        self.world = world
         self._gate = Gate(at_once) if at_once else None
         self._left_at = -math.inf
 
@@ -77,11 +85,11 @@ class Host:
 
     __slots__ = ("_world", "in_flight", "line", "shared")
 
-    def __init__(self, world: World, prior: float, limit: float = 0.0) -> None:
-        self.shared = Learned(world, prior, limit)
+    def __init__(self, shared: Learned) -> None:
+        self.shared = shared
         self.in_flight = 0
         self.line: deque[Seat] = deque()
-        self._world = world
+        self._world = shared.world
 
     def has_changed(self) -> None:
         """Let whose turn it is look again, once this moment's answer is dealt with."""

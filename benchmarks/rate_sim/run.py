@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.rate_sim.client import Client
 from benchmarks.rate_sim.demand import DemandSpec
@@ -46,7 +46,8 @@ class Case:
         server: The server.
         policy: How its clients deal with limits.
         prior: The rate they expect, as a multiple of the true one at the start.
-        remembered: They begin with the true limit, as an earlier run has measured it.
+        remembered: They begin with what an earlier run has learned: the true limit, and
+            whether there is a bucket.
         clients: How many there are; they start five seconds apart.
         slots: Of each; as many as the rate needs if not given.
         seconds: How long it is watched.
@@ -174,9 +175,9 @@ def _policies(case: Case, world: World) -> list[Policy]:
     """Return a policy for each client."""
     prior = case.prior * case.server.rate
     if case.policy == "ours, one host":
-        from benchmarks.rate_sim.learned import Host, Seat
+        from benchmarks.rate_sim.learned import Host, Learned, Seat
 
-        host = Host(world, prior, _limit(case))
+        host = Host(Learned(world, prior, **_remembered(case)))
         return [Seat(host) for _ in range(case.clients)]
     return [_policy(case, prior, world) for _ in range(case.clients)]
 
@@ -197,11 +198,13 @@ def _policy(case: Case, prior: float, world: World) -> Policy:
             # Imported late, so that an ablation can load it anew.
             from benchmarks.rate_sim.learned import Learned
 
-            return Learned(world, prior, _limit(case), case.at_once)
+            return Learned(world, prior, at_once=case.at_once, **_remembered(case))
 
 
-def _limit(case: Case) -> float:
-    return case.server.rate if case.remembered else 0.0
+def _remembered(case: Case) -> dict[str, Any]:
+    if not case.remembered:
+        return {}
+    return {"limit": case.server.rate, "bursty": case.server.kind == "bucket"}
 
 
 def run(case: Case, seed: int) -> Outcome:
