@@ -70,7 +70,6 @@ WITHOUT: dict[str, tuple[float, ...]] = {
     "measure.WINDOW": (0.5, 2),
     "measure.SLOWEST": (0.01, 1),
     "measure.REACH": (0,),
-    "measure.SLOW_CALLS": (0, 20),
     "measure.FEW": (0,),
     "measure.FEW_CUT": (0, 1),
     "residue.SHIFT": (0,),

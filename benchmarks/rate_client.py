@@ -2,7 +2,7 @@
 
     python benchmarks/rate_client.py POLICY SECONDS [LANES]
 
-ours:     fleet.map; LANES is the file of what lanes have learned, or "-".
+ours:     fleet.map, the right prior; LANES is the file of what lanes have learned, or "-".
 fixed:    aiolimiter at the published rate, exponential backoff with full jitter on 429.
 backoff:  no limiter, the same backoff.
 sdk:      no limiter, the official SDK's waits: Retry-After or 1 s, and up to a second more.
@@ -18,6 +18,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ import uvloop
 from aiolimiter import AsyncLimiter
 
 from asyncdbx.catalog import endpoint as endpoint_of
+from asyncdbx.catalog.limits import PACKAGE_FILE, Limits
+from asyncdbx.catalog.limits_file import read_limits
 from asyncdbx.config import WorkspaceConfig, resolve
 from asyncdbx.fleet import Call, Fleet
 
@@ -56,8 +59,21 @@ async def ours(
                 async for outcome in made:
                     assert outcome.error is None, outcome.error
 
-    async with Fleet([config], lanes=file) as fleet:
+    async with Fleet([config], limits=published(lanes), lanes=file) as fleet:
         await asyncio.gather(*(repeat(fleet, name, of) for name, of, _ in lanes.values()))
+
+
+def published(lanes: Lanes) -> Limits:
+    """Return the package's limits, as if it had published those of the lanes, too."""
+    text = "".join(
+        f"[groups.{json.dumps(name)}]\nper_second = {rate}\n"
+        for name, _, rate in lanes.values()
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        package = read_limits(PACKAGE_FILE, own=True)
+        return Limits([package, read_limits(Path(file.name), own=True)])
 
 
 async def others(

@@ -221,6 +221,25 @@ def test_a_rate_grows_only_if_it_was_the_brake() -> None:
     assert found.rate == pytest.approx(29.4)
 
 
+def test_growth_does_not_run_ahead_of_its_own_evidence() -> None:
+    """Three calls a second prove nothing about more than nine."""
+    found, time = control(30), 0.0
+    for _ in range(30):
+        found.hold_back()
+        found.send(time)
+        found.accept(time, time + 0.05)
+        time += 1 / 3
+
+    assert found.mode == Mode.GROW
+    assert found.rate == 30
+
+
+def test_a_lane_that_is_expected_to_be_slow_is_tried_at_one_call_a_second() -> None:
+    """Or its first answers would take half a minute; unless the user wants it slow."""
+    assert control(0.2).rate == 1
+    assert control(0.2, most=0.2).rate == 0.2
+
+
 def test_a_limit_that_has_risen_is_found() -> None:
     """Ten times as much is let through, after a hold of 4 s and some doublings."""
     found, time = control(30, limit=30), 0.0
@@ -290,6 +309,23 @@ def test_what_is_left_over_is_stepped_aside_for() -> None:
     assert found.paused_until == pytest.approx(start + 0.06)
 
 
+def test_on_a_slow_lane_what_is_left_over_comes_late() -> None:
+    """For eight calls nobody else is suspected, though that takes seconds."""
+    found = control(2)
+    found.rate = 4.0
+    for n in range(5):
+        found.send(n / 4)
+    found.refuse(1.0, 1.05)
+    assert found.mode == Mode.HOLD
+    late = found.paused_until + 1.5
+    found.accept(late - 0.2, late - 0.1)
+    found.send(late)
+    found.refuse(late, late + 0.05)
+
+    assert found.mode == Mode.HOLD
+    assert found.strays.count == 0
+
+
 def test_a_full_bucket_is_recognised() -> None:
     """It lets twice its rate through in a second; what follows shows its true rate."""
     found, tokens, time = control(30), 30.0, 0.0
@@ -327,6 +363,7 @@ def test_a_verdict_needs_two_refusals_and_a_share() -> None:
     assert residue.convicts(5, 60, 30)
     assert not residue.convicts(100, 60, 30)
     assert not residue.convicts(0, 60, 30)  # all of them: not a bucket running dry
+    assert not residue.convicts(100, 30, 30)  # nothing to correct, and few are left over
 
 
 # --- strangers --------------------------------------------------------------------------
@@ -374,6 +411,11 @@ def test_whoever_shares_adds_the_same() -> None:
 
     assert small.increase(30, 0) == pytest.approx(big.increase(30, 0))
     assert big.increase(30, 16) == pytest.approx(4 * big.increase(30, 0))
+
+
+def test_a_prior_that_is_far_too_high_makes_nobody_greedy() -> None:
+    """Six times what was ever seen is the most that counts."""
+    assert Sharing(peak=6.0).increase(1000, 0) == Sharing(peak=6.0).increase(36, 0)
 
 
 def test_three_measures_that_agree_mean_that_nobody_shares() -> None:
@@ -446,6 +488,22 @@ def test_after_the_dark_the_rate_is_searched_anew() -> None:
 
     assert found.mode == Mode.GROW
     assert found.rate == pytest.approx(before / 4)
+
+
+def test_after_long_darkness_a_lane_still_asks_every_few_seconds() -> None:
+    """Each dawn begins lower, but a lane that is too slow would never see the day."""
+    found, time = control(30), 0.0
+    for _ in range(20):
+        for _ in range(3):
+            found.send(time)
+            found.refuse(time, time + 0.05)
+            time += 0.2
+        time = found.paused_until
+        found.send(time)
+        found.accept(time, time + 0.05)
+        time += 0.1
+
+    assert found.rate == SLOWEST == 0.1
 
 
 def test_it_is_not_dark_while_something_comes_through() -> None:

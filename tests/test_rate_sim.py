@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiolimiter import AsyncLimiter
+from botocore.retries import adaptive, bucket, throttling
 
 import benchmarks.rate_sim
 from benchmarks.rate_ablation import Sources
@@ -277,7 +278,6 @@ async def test_the_leaky_bucket_is_that_of_aiolimiter() -> None:
 
 def test_cubic_is_that_of_botocore() -> None:
     """Both hear the same 20,000 answers, and agree on every rate and every wait."""
-    pytest.importorskip("botocore")
     real, random, now = RealCubic(), World(3).random, 0.0
     policy, call = BotocoreCubic(World(1).random), Call(0.0)
     for _ in range(20_000):
@@ -297,29 +297,33 @@ def test_cubic_is_that_of_botocore() -> None:
     assert now > 400
 
 
+class SetClock(bucket.Clock):  # type: ignore[misc]
+    """A clock that stands until it is set."""
+
+    now = 0.0
+
+    def current_time(self) -> float:
+        return self.now
+
+
+class ToldDetector:
+    """Takes the test's word for it."""
+
+    def is_throttling_error(self, *, throttled: bool) -> bool:
+        return throttled
+
+
 class RealCubic:
-    """botocore's limiter on a clock that stands until it is set."""
+    """botocore's limiter, on a clock that stands until it is set."""
 
     def __init__(self) -> None:
-        from botocore.retries import adaptive, bucket, throttling
-
-        class Clock(bucket.Clock):  # type: ignore[misc]
-            now = 0.0
-
-            def current_time(self) -> float:
-                return self.now
-
-        class Detector:
-            def is_throttling_error(self, *, throttled: bool) -> bool:
-                return throttled
-
-        self.clock = Clock()
+        self.clock = SetClock()
         self.bucket = bucket.TokenBucket(max_rate=1, clock=self.clock)
         self.limiter = adaptive.ClientRateLimiter(
             throttling.CubicCalculator(starting_max_rate=0, start_time=0.0),
             adaptive.RateClocker(self.clock),
             self.bucket,
-            Detector(),
+            ToldDetector(),
             self.clock,
         )
 

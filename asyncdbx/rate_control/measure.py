@@ -8,7 +8,6 @@ WINDOW = 1.0  # seconds; published limits are calls per second
 SLOWEST = 0.1  # calls per second; a lane below that has no rate, it is closed
 
 REACH = 0.010  # seconds by which the network may have shifted a call out of the window
-SLOW_CALLS = 4.0  # calls over which a slow lane is measured
 
 # With fewer calls let through than this, nothing has been measured yet ...
 FEW = 5.0
@@ -30,9 +29,6 @@ def let_through(
     """
     reach = min(REACH, 0.25 / rate)
     calls = departures.within(sent_at - WINDOW - reach, sent_at) / WINDOW
-    if rate < SLOW_CALLS:
-        time = SLOW_CALLS / rate
-        calls = max(calls, departures.within(sent_at - time, sent_at) / time)
     if calls < FEW and sent_at - born_at < WINDOW:
         calls = max(calls, FEW_CUT * rate)
     return max(SLOWEST, min(rate, calls))
