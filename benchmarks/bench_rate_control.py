@@ -43,18 +43,21 @@ Rows = Mapping[str, Mapping[str, Case]]  # tables of cases, for comparison
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is run.
+    """How much is run: the fewer calls there are in a run, the more a mean needs.
 
     Attributes:
-        seeds: Runs of each case.
-        seeds_fast: Runs of one with 1,000 calls a second; 0 leaves it out.
+        slow: Runs of a case with up to 30 calls a second.
+        seeds: Runs of one with more.
+        fast: Runs of one with 1,000; 0 leaves it out.
     """
 
+    slow: int = 100
     seeds: int = 20
-    seeds_fast: int = 8
+    fast: int = 8
 
     def of(self, case: Case) -> int:
-        return self.seeds_fast if case.server.rate >= 1000 else self.seeds
+        rate = case.server.rate
+        return self.fast if rate >= 1000 else self.slow if rate <= 30 else self.seeds
 
     def play(self, cases: Iterable[Case]) -> Runs:
         """Run each case with each of its seeds."""
@@ -72,15 +75,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--only", type=parts, default=[*PARTS], help="parts, e.g. a,c")
-    parser.add_argument("--seeds", type=int, help="default: 20, and 8 at 1,000/s")
+    parser.add_argument("--seeds", type=int, help="default: 100, 20 at 100/s, 8 at 1,000/s")
     parser.add_argument("--quick", action="store_true", help="2 seeds, none at 1,000/s")
     parser.add_argument("--ablate", action="store_true")
     options = parser.parse_args()
     if options.ablate:
         return ablate()
-    effort = Effort(2, 0) if options.quick else Effort()
-    if options.seeds:
-        effort = Effort(options.seeds, 0 if options.quick else options.seeds)
+    seeds, quick = options.seeds or 2, options.quick
+    effort = Effort(seeds, seeds, 0 if quick else seeds)
+    if not quick and not options.seeds:
+        effort = Effort()
     targets = Targets()
     for part in options.only:
         started = time.perf_counter()
@@ -211,7 +215,7 @@ def measure_changes(effort: Effort, targets: Targets) -> None:
 
 def measure_concurrency(effort: Effort, targets: Targets) -> None:
     cells = list(rate_goals.concurrency())
-    runs = Effort(effort.seeds, effort.seeds).play(cell.case for cell in cells)
+    runs = replace(effort, fast=effort.seeds).play(cell.case for cell in cells)
     heads = "service", "clients", "expected"
     show("d. 20 calls at once", heads, cells, runs, targets)
 

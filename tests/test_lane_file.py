@@ -242,6 +242,16 @@ def test_departures_of_both_are_one_queue(file: LaneFile) -> None:
     assert [b - a for a, b in pairwise(turns)] == pytest.approx([step] * 9)
 
 
+def test_a_clock_that_lags_by_milliseconds_gives_no_place_away_twice(file: LaneFile) -> None:
+    """A loop looks at its clock once a turn, so the other's last news can be of later."""
+    one, two = shared(file, 10.0), shared(file, 10.0)
+    one.catch_up(10.1)
+    first = one.reserve(10.2)
+    second = two.reserve(10.198)
+
+    assert second - first == pytest.approx(1 / one.rate)
+
+
 def test_who_has_ended_is_waited_for_no_more(file: LaneFile) -> None:
     """Two seconds after its last news."""
     one, two = shared(file, 10.0), shared(file, 10.0)

@@ -60,8 +60,11 @@ class Learned:
     rate: float
 
     def is_live(self, now: float) -> bool:
-        """Return whether somebody is using the lane now, or was a moment ago."""
-        return self.boot == boot() and 0 <= now - self.written_at < LIVE
+        """Return whether somebody is using the lane now, or was a moment ago.
+
+        Another process can be ahead by milliseconds: a loop looks at its clock once a turn.
+        """
+        return self.boot == boot() and abs(now - self.written_at) < LIVE
 
     def age(self) -> float:
         """Return the seconds since it was written."""

@@ -283,6 +283,22 @@ def test_a_lane_in_use_shows_its_pace(
 
 
 @pytest.mark.wire
+def test_two_processes_at_once_are_as_one(limited: Simulator, tmp_path: Path) -> None:
+    """Each gets everything, they know the same limit, and the server refuses few calls."""
+    line = "list", "dbfs", "-p", "prod"
+    with started(*line, folder=tmp_path) as one, started(*line, folder=tmp_path) as two:
+        both = [sorted(process.communicate()[0].splitlines()) for process in (one, two)]
+        assert (one.returncode, two.returncode) == (0, 0)
+    assert both[0] == both[1] != []
+    path = lanes_path({}, tmp_path)
+    assert path is not None
+    ((_, said),) = remembered(path).items()
+    assert said.limit == pytest.approx(30, rel=0.25)  # measured on a busy machine
+    lane = limited["prod"].stats()["dbfs"]
+    assert 0 < lane.refused < 0.1 * lane.accepted
+
+
+@pytest.mark.wire
 @pytest.mark.usefixtures("limited")
 def test_an_inventory_says_how_fast_each_lane_was(
     asyncdbx: Asyncdbx, tmp_path: Path
