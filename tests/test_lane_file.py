@@ -242,7 +242,9 @@ def test_departures_of_both_are_one_queue(file: LaneFile) -> None:
     assert [b - a for a, b in pairwise(turns)] == pytest.approx([step] * 9)
 
 
-def test_a_clock_that_lags_by_milliseconds_gives_no_place_away_twice(file: LaneFile) -> None:
+def test_a_clock_that_lags_by_milliseconds_gives_no_place_away_twice(
+    file: LaneFile,
+) -> None:
     """A loop looks at its clock once a turn, so the other's last news can be of later."""
     one, two = shared(file, 10.0), shared(file, 10.0)
     one.catch_up(10.1)

@@ -75,6 +75,31 @@ def test_calls_that_are_apart_are_counted_one_by_one(
     assert departures(times).within(start, start + length) == expected
 
 
+@given(
+    st.lists(st.floats(0.04, 0.5), min_size=1, max_size=GROUPS - 1),
+    st.lists(st.integers(0, 8), min_size=GROUPS, max_size=GROUPS),
+)
+def test_calls_of_another_process_are_told_late(
+    gaps: list[float], delays: list[int]
+) -> None:
+    """In whatever order they become known, each has left when it did."""
+    times = [sum(gaps[: n + 1]) for n in range(len(gaps))]
+    told = [times[n] for n in sorted(range(len(times)), key=lambda n: n + delays[n])]
+    late, in_order = departures(told), departures(times)
+
+    for end in times:
+        assert late.within(end - 1, end) == in_order.within(end - 1, end)
+
+
+def test_what_is_told_too_late_is_forgotten() -> None:
+    """It is older than all that is remembered."""
+    found = departures([n / 10 for n in range(1, GROUPS + 1)])
+    found.add(0.05)
+
+    assert found.within(0, 100) == GROUPS
+    assert found.within(0, 0.1) == 0
+
+
 @pytest.mark.parametrize("rate", [40, 64, 100, 1000, 5000])
 def test_fast_calls_are_counted_to_a_group(rate: int) -> None:
     """An even second holds the rate, give or take what lies in one group at each end."""

@@ -22,8 +22,7 @@ class Numbers(Protocol):
 class Departures:
     """The departures of one lane, without those the server is known to have refused.
 
-    What remains was let through, or is still in flight. Times are loop time in seconds;
-    they are added in order.
+    What remains was let through, or is still in flight. Times are loop time in seconds.
 
     Args:
         starts: Room for ``GROUPS`` times; a lane shared by processes keeps it in a file.
@@ -47,13 +46,41 @@ class Departures:
         """Note a call that leaves."""
         if self.made:
             newest = (self.made - 1) % GROUPS
-            if now < self._starts[newest] + SPAN:
+            start = self._starts[newest]
+            if start <= now < start + SPAN:
                 self._counts[newest] += 1
+                return
+            if now < start:
+                self._add_late(now)
                 return
         place = self.made % GROUPS
         self._starts[place] = now
         self._counts[place] = 1
         self.made += 1
+
+    def _add_late(self, now: float) -> None:
+        """Note a call that left before others: another process tells what it did late."""
+        newer = 0
+        for place in self._places():
+            start = self._starts[place]
+            if start <= now < start + SPAN:
+                self._counts[place] += 1
+                return
+            if start <= now:
+                break
+            newer += 1
+        if newer == GROUPS:
+            return  # older than all that is remembered
+        self.made += 1
+        for back in range(1, newer + 1):
+            self._copy((self.made - back - 1) % GROUPS, (self.made - back) % GROUPS)
+        place = (self.made - newer - 1) % GROUPS
+        self._starts[place] = now
+        self._counts[place] = 1
+
+    def _copy(self, source: int, target: int) -> None:
+        self._starts[target] = self._starts[source]
+        self._counts[target] = self._counts[source]
 
     def refuse(self, sent_at: float) -> None:
         """Take back a call that turned out to be refused."""
