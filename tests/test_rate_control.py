@@ -376,6 +376,28 @@ def test_a_full_bucket_is_recognised() -> None:
     assert found.limit == pytest.approx(30, rel=0.1)
 
 
+def test_a_bucket_that_was_measured_too_low_is_measured_again() -> None:
+    """From one moment at which it was empty to the next, as its refill: no rise is seen."""
+    found = control(30, limit=28)
+    found.bursty = True
+    tokens, time, refused = 0.0, 0.0, 0
+    while time < 20:
+        found.hold_back()
+        found.send(time)
+        if tokens >= 1:
+            tokens -= 1
+            found.accept(time, time)
+        else:
+            refused += 1
+            found.refuse(time, time)
+        later = max(time + 1 / found.rate, found.paused_until)
+        tokens = min(30.0, tokens + 30 * (later - time))
+        time = later
+
+    assert found.limit == pytest.approx(30, rel=0.02)
+    assert refused <= 6
+
+
 def test_a_verdict_needs_two_refusals_and_a_share() -> None:
     """Half of what a wrong measure would cause is proof; a full window proves nothing."""
     residue = Residue()

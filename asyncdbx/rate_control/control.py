@@ -261,10 +261,12 @@ class RateControl:
     def _find(self, sent_at: float, now: float) -> None:
         """Growing was refused: here is the limit."""
         before = self.growth.before
-        if self.bursty and self.growth.is_saved_up(sent_at):
-            # Between two moments at which it was empty it let through what it refilled.
+        if before:
+            # Between two moments at which it was empty a bucket let through its refill.
             refilled = self.calls / max(WINDOW, sent_at - self.emptied_at)
-            self._cut(max(before, refilled), sent_at, now)
+            before = self.growth.before = max(before, refilled)
+        if self.bursty and self.growth.is_saved_up(sent_at):
+            self._cut(before, sent_at, now)
             self.corrected = True
             return
         self.bursty = self.bursty and not before
