@@ -230,8 +230,9 @@ def outcomes(simulated: SimulatedFleet, before: Stats) -> list[Outcome]:
     stats: Stats = simulated.ask("stats")
     for name, lanes in stats.items():
         assert set(lanes) == set(lanes_of(simulated, name)), f"lanes of {name}"
+    end = max(lane["last"] for lanes in stats.values() for lane in lanes.values())
     found = [
-        outcome(name, group, before[name][group], lane)
+        outcome(name, group, before[name][group], lane, end)
         for name, lanes in stats.items()
         for group, lane in lanes.items()
     ]
@@ -239,16 +240,18 @@ def outcomes(simulated: SimulatedFleet, before: Stats) -> list[Outcome]:
 
 
 def outcome(
-    workspace: str, group: str, before: dict[str, Any], after: dict[str, Any]
+    workspace: str, group: str, before: dict[str, Any], after: dict[str, Any], end: float
 ) -> Outcome:
+    """Compare two counts of a lane; one that stops before the end has lost the rest."""
     rate, accepted = after["per_second"], after["accepted"] - before["accepted"]
+    seconds = max(after["last"], end - 2 / rate) - before["last"]
     return Outcome(
         workspace,
         group,
         rate,
         accepted,
         after["refused"] - before["refused"],
-        accepted / (rate * (after["last"] - before["last"])),
+        accepted / (rate * seconds),
         before["utilisation"],
     )
 

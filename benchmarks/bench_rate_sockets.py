@@ -9,6 +9,7 @@ time, refused ones over all. The policies are those of ``rate_client.py``.
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -106,17 +107,20 @@ def retry(seconds: float, targets: Targets) -> None:
 
 
 def shared(seconds: float, targets: Targets) -> None:
-    """Print two processes at once, alone and with a file in common."""
+    """Print several processes at once, alone and with a file in common."""
     rows: list[tuple[str, ...]] = []
-    for what in ("alone", "one file"):
-        with workspace("sliding", "none") as fleet, lane_file() as file:
-            path = file if what == "one file" else None
-            results = measured(fleet, seconds, ["ours", "ours"], path)
-        rows.append((what, *map(str, results)))
-        if path is not None:
-            rows.append(("", *(of_one_host(result, targets) for result in results)))
-    title = f"Used / 429 of two processes together, no Retry-After, {seconds:g} s"
-    print_table(title, ("", *HEADS), rows)
+    for kind, processes, one_file in itertools.product(
+        ("sliding", "bucket"), (2, 4), (False, True)
+    ):
+        with workspace(kind, "none") as fleet, lane_file() as file:
+            clients, path = ["ours"] * processes, file if one_file else None
+            results = measured(fleet, seconds, clients, path, burst=kind == "bucket")
+        what = "one file" if one_file else "alone"
+        rows.append((kind, str(processes), what, *map(str, results)))
+        if one_file:
+            rows.append(("", "", "", *(of_one_host(each, targets) for each in results)))
+    title = f"Used / 429 of several processes together, no Retry-After, {seconds:g} s"
+    print_table(title, ("limiter", "processes", "", *HEADS), rows)
 
 
 def of_one_host(result: Result, targets: Targets) -> str:

@@ -77,6 +77,20 @@ async def test_changes_lose_no_waiter_and_grant_no_burst() -> None:
     assert times[-1] <= 200 / 10
 
 
+async def test_two_changes_at_once_lose_no_waiter() -> None:
+    """The rate may change again before the one who waits has woken up."""
+    bucket = Bucket(0.1, now)
+    await taken(bucket, 1)
+    waiting = asyncio.create_task(taken(bucket, 3))
+    await asyncio.sleep(1)
+    for rate in (0.2, 0.5, 10.0):
+        bucket.set_rate(rate)
+    times = await waiting
+
+    assert times[0] == 1.0
+    assert waiting.cancelling() == 0
+
+
 async def test_a_quiet_spell_earns_nothing_whatever_the_rate_becomes() -> None:
     """After an hour one token, and the next one in its time."""
     bucket = Bucket(1.0, now)

@@ -34,6 +34,7 @@ from asyncdbx.errors import (
     WorkspaceDown,
 )
 from asyncdbx.json_stream import parse_document
+from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer, Request, Transport
 
 TOKEN = "dapi-canary"
@@ -811,6 +812,27 @@ async def test_a_cancelled_call_is_not_told_of_the_end() -> None:
             b.engine.cancel(ticket)
 
     assert b.ended == []
+
+
+async def test_a_bug_in_a_lane_ends_its_calls_and_not_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever waits is told; the next call finds the lane as it is."""
+    async with bench(taking(0.05)) as b:
+        queue = b.lane(rate=10.0)
+        monkeypatch.setattr(Lane, "wait_turn", failing)
+        b.submit(queue, 1, 2)
+        await b.until_ended(2)
+        assert [type(outcome) for outcome in b.outcomes] == [ZeroDivisionError] * 2
+        monkeypatch.undo()
+        b.submit(queue, 3)
+        await b.until_ended(3)
+
+        assert b.outcomes[2] == {}
+
+
+async def failing(*_: object) -> None:
+    raise ZeroDivisionError
 
 
 async def test_who_is_waited_for_need_not_wait_for_a_sweep() -> None:

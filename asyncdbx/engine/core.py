@@ -165,13 +165,19 @@ class Engine:
             queue.pump = asyncio.create_task(self._pump(queue))
 
     async def _pump(self, queue: LaneQueue) -> None:
+        """Wait for a lane's turns, one after the other, while calls wait for them."""
         loop = asyncio.get_running_loop()
-        while queue.waiting:
-            await queue.lane.wait_turn(self._clock)
-            queue.taken = loop.create_future()
-            self._ready(queue)
-            await queue.taken
-        queue.pump = queue.taken = None
+        try:
+            while queue.waiting:
+                await queue.lane.wait_turn(self._clock)
+                queue.taken = loop.create_future()
+                self._ready(queue)
+                await queue.taken
+        except Exception as failure:  # noqa: BLE001 - a bug goes to the callers it concerns
+            while queue.waiting:
+                self._finish(queue.waiting.pop(), None, failure)
+        finally:
+            queue.pump = queue.taken = None
 
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from aiolimiter import AsyncLimiter
 
@@ -26,12 +27,13 @@ class Bucket:
         clock: Gives the loop time, in seconds.
     """
 
-    __slots__ = ("_clock", "_fresh", "_granted", "_limiter", "_waiter", "rate")
+    __slots__ = ("_clock", "_fresh", "_granted", "_limiter", "_stale", "_waiter", "rate")
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._granted = float("-inf")
-        self._waiter: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Task[Any] | None = None
+        self._stale = False
         self.rate = rate
         self._fresh = True
         self._renew()
@@ -42,7 +44,8 @@ class Bucket:
             return
         self.rate = rate
         self._renew()
-        if self._waiter is not None:
+        if self._waiter is not None and not self._stale:
+            self._stale = True  # once, though the rate may change again before he wakes
             self._waiter.cancel()
 
     def has_token(self) -> bool:
@@ -56,11 +59,11 @@ class Bucket:
             while not await self._take():
                 pass
         finally:
-            self._waiter = None
+            self._waiter, self._stale = None, False
         self._granted = self._clock()
 
     async def _take(self) -> bool:
-        """Wait for a token, and return whether it was got at a rate that still holds."""
+        """Wait for a token, and return whether it was got before the rate changed."""
         limiter = self._limiter
         try:
             if self._fresh:
@@ -68,11 +71,11 @@ class Bucket:
                 await limiter.acquire(self._used())
             await limiter.acquire()
         except asyncio.CancelledError:
-            # Another limiter: it was set_rate that ended the wait, if nobody else did too.
-            if limiter is self._limiter or self._waiter is None or self._waiter.uncancel():
-                raise
+            if not self._stale or self._waiter is None or self._waiter.uncancel():
+                raise  # somebody else wants the wait to end
+            self._stale = False
             return False
-        return limiter is self._limiter
+        return True
 
     def leave(self, now: float) -> None:
         """Note that the call with the last token leaves now.
