@@ -168,7 +168,7 @@ class Engine:
         """Wait for a lane's turns, one after the other, while calls wait for them."""
         loop = asyncio.get_running_loop()
         try:
-            while queue.waiting:
+            while queue.waiting and not queue.lane.is_open(self._clock()):
                 await queue.lane.wait_turn(self._clock)
                 queue.taken = loop.create_future()
                 self._ready(queue)
@@ -178,6 +178,8 @@ class Engine:
                 self._finish(queue.waiting.pop(), None, failure)
         finally:
             queue.pump = queue.taken = None
+        if queue.waiting:
+            self._ready(queue)  # there is nothing to wait for any more
 
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True

@@ -76,7 +76,8 @@ class Lane:
     _place_free: asyncio.Future[None] | None = None
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.most)
+        # Who has lifted the limit says how many may be in flight: nothing to feel out.
+        self.gate = Gate(self.most, self.most if self.control is None else 0)
 
     @classmethod
     def limited(  # noqa: PLR0913 - two names, two limits and what is known about them

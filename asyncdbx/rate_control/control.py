@@ -55,8 +55,8 @@ LEAD = 3.0
 
 HOLD_TIME = 4.0  # seconds between two looks for more
 
-# With Retry-After each look stops the lane: 40 times as long between two costs 2.5 %.
-STOPS_APART = 40.0
+# With Retry-After each look stops the lane: 60 times as long between two costs 1.7 %.
+STOPS_APART = 60.0
 
 # A measure that contradicts the last one by this, or that was made in the first second of a
 # lane's life, may be of somebody else's doing: look again soon, whatever it costs.
