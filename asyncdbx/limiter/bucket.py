@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from aiolimiter import AsyncLimiter
 
@@ -27,13 +26,12 @@ class Bucket:
         clock: Gives the loop time, in seconds.
     """
 
-    __slots__ = ("_clock", "_fresh", "_granted", "_limiter", "_stale", "_waiter", "rate")
+    __slots__ = ("_clock", "_fresh", "_granted", "_limiter", "_waiting", "rate")
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._granted = float("-inf")
-        self._waiter: asyncio.Task[Any] | None = None
-        self._stale = False
+        self._waiting: asyncio.Timeout | None = None
         self.rate = rate
         self._fresh = True
         self._renew()
@@ -44,9 +42,8 @@ class Bucket:
             return
         self.rate = rate
         self._renew()
-        if self._waiter is not None and not self._stale:
-            self._stale = True  # once, though the rate may change again before he wakes
-            self._waiter.cancel()
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(0.0)  # now
 
     def has_token(self) -> bool:
         """Return whether a token can be had without waiting."""
@@ -54,28 +51,24 @@ class Bucket:
 
     async def take(self) -> None:
         """Wait for a token. One waiter at a time, who must run in a task."""
-        self._waiter = asyncio.current_task()
-        try:
-            while not await self._take():
-                pass
-        finally:
-            self._waiter, self._stale = None, False
+        while not await self._take():
+            pass
         self._granted = self._clock()
 
     async def _take(self) -> bool:
-        """Wait for a token, and return whether it was got before the rate changed."""
+        """Wait for a token, and return whether it was got at a rate that still holds."""
         limiter = self._limiter
         try:
-            if self._fresh:
-                self._fresh = False
-                await limiter.acquire(self._used())
-            await limiter.acquire()
-        except asyncio.CancelledError:
-            if not self._stale or self._waiter is None or self._waiter.uncancel():
-                raise  # somebody else wants the wait to end
-            self._stale = False
+            async with asyncio.timeout(None) as self._waiting:  # ended by a new rate
+                if self._fresh:
+                    self._fresh = False
+                    await limiter.acquire(self._used())
+                await limiter.acquire()
+        except TimeoutError:
             return False
-        return True
+        finally:
+            self._waiting = None
+        return limiter is self._limiter
 
     def leave(self, now: float) -> None:
         """Note that the call with the last token leaves now.

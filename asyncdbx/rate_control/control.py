@@ -97,7 +97,20 @@ class RateControl:
         paused_until: Time before which none may leave.
         mode: What the rate is doing.
         departures: What left during the last seconds.
+        credit, growth, residue, strays, sharing, darkness: See there.
+        born_at: When the first call left; -1 before.
+        held_back: A call has waited for nothing but the rate since the last step.
+        cut_at: When the rate was last decided on; calls that left before teach nothing.
+        settled_at: Until then a refusal may be left over from the last cut.
+        emptied_at: When a call left that found the limit used up.
+        calls: Let through since, as far as is known.
+        stop: Seconds of the last Retry-After.
+        unsure: The last measure may be of somebody else's doing: look again soon.
+        crowded: Found far below the prior, so others may have the rest: share.
+        owed: A measure was taken back, so the next look need not be paid for.
         bursty: The server has a token bucket: what is not used is saved up. Learned, too.
+        corrected: The last measure is no longer to be taken for a full bucket's.
+        measured: It became dark right after a measure, which holds when it is over.
     """
 
     prior: float

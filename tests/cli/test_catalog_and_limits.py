@@ -136,16 +136,8 @@ def test_limits_as_a_table(asyncdbx: Asyncdbx) -> None:
     """Rates as people write them."""
     ran = asyncdbx("limits", "-o", "table")
 
-    assert ran.out.splitlines()[0].split() == [
-        "workspace",
-        "group",
-        "per_second",
-        "learned",
-        "age",
-        "now",
-        "in_flight",
-        "source",
-    ]
+    heading = " ".join(ran.out.splitlines()[0].split())
+    assert heading == "workspace group per_second learned age now in_flight source"
     assert " dbfs " in ran.out
     assert " 30 " in ran.out
 
