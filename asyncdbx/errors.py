@@ -9,7 +9,9 @@ AsyncdbxError
 └── CallError              one call did not give a result
     ├── Unreachable        no whole HTTP answer arrived
     │   └── WorkspaceDown  earlier calls found the host dead or the credential refused
+    ├── LoginFailed        there is no token to send; nothing was sent
     ├── BadAnswer          an answer arrived that is not what the endpoint promises
+    │   ├── Redirected     the host sends us elsewhere; nothing was sent there
     │   └── Incomplete     a listing that cannot be followed to its end
     │       └── Changed    it broke off, and was another one when it was asked for again
     └── ApiError           the server said no
@@ -38,7 +40,9 @@ __all__ = [
     "Disabled",
     "Incomplete",
     "LockHeld",
+    "LoginFailed",
     "NotFound",
+    "Redirected",
     "ServerFailed",
     "StoreError",
     "Throttled",
@@ -128,8 +132,24 @@ class WorkspaceDown(Unreachable):
         super().__init__(message, definite=True, permanent=True)
 
 
+class LoginFailed(CallError):
+    """There is no token to send, and asking again cannot help."""
+
+
 class BadAnswer(CallError):
     """An answer arrived that is not what the endpoint promises (HTML, a cut body)."""
+
+
+class Redirected(BadAnswer):
+    """The host sends us elsewhere; nothing was sent there.
+
+    Attributes:
+        location: Where to; as the host said it.
+    """
+
+    def __init__(self, message: str, *, location: str) -> None:
+        super().__init__(message)
+        self.location = location
 
 
 class Incomplete(BadAnswer):

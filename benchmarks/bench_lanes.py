@@ -168,7 +168,7 @@ async def cost(lanes: int, waiting: int, grants: int, seconds: float) -> float:
             if number % 100 == 99:  # one after the other, over the time between two calls
                 await asyncio.sleep(100 / grants)
             lane = Lane.limited(f"g{number}", "w", 100, rate, firm=True, learned=2 * rate)
-            queue = engine.queue(lane)
+            queue = engine.queue(lane, site)
             for _ in range(waiting):
                 submit(queue)
         await asyncio.sleep(1)

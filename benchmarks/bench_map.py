@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import uvloop
 
-from asyncdbx.config import Secret, WorkspaceConfig
+from asyncdbx.config import Pat, Secret, WorkspaceConfig
 from asyncdbx.engine import Ticket
 from asyncdbx.fleet import Call, Fleet
 from asyncdbx.transport import Answer, Feed, Request
@@ -108,7 +108,7 @@ def main() -> int:
 
 
 async def make(watch: Watch) -> None:
-    config = WorkspaceConfig("one", "https://one.example", token=Secret("dapi0"))
+    config = WorkspaceConfig("one", "https://one.example", login=Pat(Secret("dapi0")))
     done = 0
     fleet = Fleet([config], limits=no_limits())
     async with fleet, fleet.map(watch.source()) as outcomes:

@@ -53,10 +53,10 @@ def bare(port: int, count: int) -> float:
 def ours(port: int, count: int) -> float:
     import uvloop
 
-    from asyncdbx.config import Secret, WorkspaceConfig
+    from asyncdbx.config import Pat, Secret, WorkspaceConfig
     from asyncdbx.fleet import Call, Fleet
 
-    config = WorkspaceConfig("load", f"http://127.0.0.1:{port}", token=Secret(TOKEN))
+    config = WorkspaceConfig("load", f"http://127.0.0.1:{port}", login=Pat(Secret(TOKEN)))
 
     def calls() -> Iterator[Call]:
         for _ in range(count):

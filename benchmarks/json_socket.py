@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from asyncdbx.config import Secret, WorkspaceConfig
+from asyncdbx.config import Pat, Secret, WorkspaceConfig
 from asyncdbx.fleet import Fleet
 from asyncdbx.fleet.pages import whole
 from benchmarks.common import Targets, output, percent, print_table, script, serving
@@ -92,7 +92,7 @@ async def serve(body: bytes) -> None:
 
 async def read(port: int) -> int:
     """Read the listing to its end and return how many records it had."""
-    config = WorkspaceConfig("one", f"http://127.0.0.1:{port}", token=Secret("dapi0"))
+    config = WorkspaceConfig("one", f"http://127.0.0.1:{port}", login=Pat(Secret("dapi0")))
     count = 0
     async with Fleet([config], limits=no_limits()) as fleet:
         parts = fleet["one"].parts("dbfs.list", {"path": "/"}, whole, raw=False)

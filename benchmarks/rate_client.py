@@ -30,7 +30,7 @@ from aiolimiter import AsyncLimiter
 from asyncdbx.catalog import endpoint as endpoint_of
 from asyncdbx.catalog.limits import PACKAGE_FILE, Limits
 from asyncdbx.catalog.limits_file import read_limits
-from asyncdbx.config import WorkspaceConfig, resolve
+from asyncdbx.config import Pat, WorkspaceConfig, resolve
 from asyncdbx.fleet import Call, Fleet
 
 AT_ONCE = 20  # calls of one lane in flight: what its in-flight limit allows
@@ -79,8 +79,8 @@ def published(lanes: Lanes) -> Limits:
 async def others(
     policy: str, config: WorkspaceConfig, lanes: Lanes, seconds: float
 ) -> None:
-    assert config.token is not None
-    headers = {"Authorization": f"Bearer {config.token.reveal()}"}
+    assert isinstance(config.login, Pat)
+    headers = {"Authorization": f"Bearer {config.login.token.reveal()}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         tasks = [
             asyncio.create_task(worker(policy, session, url_of(config, name, of), limiter))

@@ -12,7 +12,7 @@ from arro3.core import Array, Field, RecordBatch, Schema
 from deltalake import write_deltalake
 
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.config import WorkspaceConfig
+from asyncdbx.config import Pat, WorkspaceConfig
 from asyncdbx.config.secret import Secret
 from asyncdbx.engine import RetryPolicy
 from asyncdbx.fleet import Fleet
@@ -47,7 +47,7 @@ def config_of(workspace: SimulatedWorkspace, token: str = "") -> WorkspaceConfig
     """Return a simulated workspace's configuration."""
     account = workspace.account_id or None
     secret = Secret(token or workspace.token)
-    return WorkspaceConfig(workspace.name, workspace.host, account, token=secret)
+    return WorkspaceConfig(workspace.name, workspace.host, account, login=Pat(secret))
 
 
 def fleet_of(

@@ -2,67 +2,74 @@
 
 import pytest
 
-from asyncdbx.auth import Credential, StaticCredential, credential_for
-from asyncdbx.config import Secret, WorkspaceConfig, redact
+from asyncdbx.auth import Credential, LoginCall, Logins, StaticCredential
+from asyncdbx.config import Basic, Pat, Secret, WorkspaceConfig, redact
 from asyncdbx.errors import ConfigError
 
 HOST = "https://a.cloud.databricks.com"
 ACCOUNTS = "https://accounts.cloud.databricks.com"
 TOKEN = Secret("dapi-canary")
+PAT = Pat(TOKEN)
 BEARER = {"Authorization": "Bearer dapi-canary"}
+
+
+async def nobody(call: LoginCall) -> bytes:
+    """Nothing needs to be sent."""
+    raise AssertionError(call)
 
 
 @pytest.mark.parametrize(
     ("config", "headers"),
     [
-        (WorkspaceConfig("w", HOST, token=TOKEN), BEARER),
+        (WorkspaceConfig("w", HOST, login=PAT), BEARER),
         (
-            WorkspaceConfig("w", HOST, workspace_id="77", token=TOKEN),
+            WorkspaceConfig("w", HOST, workspace_id="77", login=PAT),
             BEARER | {"X-Databricks-Workspace-Id": "77"},
         ),
         (
-            WorkspaceConfig("w", HOST, account_id="u", workspace_id="77", token=TOKEN),
+            WorkspaceConfig("w", HOST, account_id="u", workspace_id="77", login=PAT),
             BEARER | {"X-Databricks-Workspace-Id": "77"},
         ),
-        (WorkspaceConfig("a", HOST, account_id="u", token=TOKEN), BEARER),
+        (WorkspaceConfig("a", HOST, account_id="u", login=PAT), BEARER),
         (
-            WorkspaceConfig("a", ACCOUNTS, account_id="u", workspace_id="7", token=TOKEN),
+            WorkspaceConfig("a", ACCOUNTS, account_id="u", workspace_id="7", login=PAT),
             BEARER,
         ),
         (  # RFC 7617, section 2: its example
-            WorkspaceConfig("w", HOST, username="Aladdin", password=Secret("open sesame")),
+            WorkspaceConfig("w", HOST, login=Basic("Aladdin", Secret("open sesame"))),
             {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
         ),
         (  # RFC 7617, section 2.1: its example of UTF-8
-            WorkspaceConfig("w", HOST, username="test", password=Secret("123£")),
+            WorkspaceConfig("w", HOST, login=Basic("test", Secret("123£"))),
             {"Authorization": "Basic dGVzdDoxMjPCow=="},
         ),
     ],
 )
 async def test_headers(config: WorkspaceConfig, headers: dict[str, str]) -> None:
     """Bearer or Basic, and the workspace's id where endpoints of a workspace are called."""
-    credential = credential_for(config)
+    credential = Logins(nobody).credential(config)
 
     assert credential.ready == headers
     assert await credential.headers() == headers
+    assert not credential.refused(credential.ready)
 
 
 def test_no_login() -> None:
     """A configuration made by hand may lack one."""
     with pytest.raises(ConfigError, match="workspace w has no login"):
-        credential_for(WorkspaceConfig("w", HOST, username="u"))
+        Logins(nobody).credential(WorkspaceConfig("w", HOST))
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        WorkspaceConfig("w", HOST, token=TOKEN),
-        WorkspaceConfig("w", HOST, username="u", password=TOKEN),
+        WorkspaceConfig("w", HOST, login=PAT),
+        WorkspaceConfig("w", HOST, login=Basic("u", TOKEN)),
     ],
 )
 def test_no_secret_is_seen(config: WorkspaceConfig) -> None:
     """The repr names the headers only, and an echo of any of them can be redacted."""
-    credential = credential_for(config)
+    credential = Logins(nobody).credential(config)
     assert credential.ready is not None
     sent = credential.ready["Authorization"]
 

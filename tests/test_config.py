@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncdbx.config import Secret, WorkspaceConfig, redact, resolve
+from asyncdbx.config import Basic, Pat, Secret, WorkspaceConfig, redact, resolve
 from asyncdbx.config.netrc_file import find_entry
 from asyncdbx.errors import ConfigError
 
@@ -19,6 +19,12 @@ ENV = {"DATABRICKS_HOST": B, "DATABRICKS_TOKEN": "t-env"}
 ENV_HOST = {"DATABRICKS_HOST": B}
 NETRC = "machine b.cloud.databricks.com login token password t-netrc\n"
 CANARY = "dapiCANARY0123456789"
+
+
+@pytest.fixture(autouse=True)
+def no_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The official SDK is not installed."""
+    monkeypatch.setattr("asyncdbx.config.login.sdk_is_installed", lambda: False)
 
 
 def chosen(
@@ -46,10 +52,13 @@ def chosen(
 
 def login(config: WorkspaceConfig) -> str:
     """Return the login in the form ``t-a`` or ``user:password``."""
-    if config.token is not None:
-        return config.token.reveal()
-    assert config.password is not None
-    return f"{config.username}:{config.password.reveal()}"
+    match config.login:
+        case Pat(token):
+            return token.reveal()
+        case Basic(username, password):
+            return f"{username}:{password.reveal()}"
+        case other:
+            raise AssertionError(other)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +88,6 @@ def login(config: WorkspaceConfig) -> str:
          [("::1", "http://[::1]:8", "t")]),
         (None, [], ENV_HOST | {"DATABRICKS_USERNAME": "u", "DATABRICKS_PASSWORD": "p w"},
          [("b", B, "u:p w")]),
-        (None, [], ENV | {"ARM_CLIENT_ID": "stray"}, [("b", B, "t-env")]),
         (f"[p]\nHOST : {A}\nToken : t-a\n", ["p"], {}, [("p", A, "t-a")]),
         (f"[p]\r\nhost={A}\r\ntoken=t-a\r\n", ["p"], {}, [("p", A, "t-a")]),
         (f"# c\n; c\n[p]\n# c\nhost = {A}\ntoken = t%a#b;c\"'\nunknown = 1\n", ["p"], {},
@@ -88,7 +96,7 @@ def login(config: WorkspaceConfig) -> str:
          ["p"], {}, [("p", A, "u:p")]),
         (PROD + "auth_type = pat\nusername = u\npassword = p\n", ["prod"], {},
          [("prod", A, "t-a")]),
-        (PROD + "client_id = c\nclient_secret = s\n", ["prod"], {}, [("prod", A, "t-a")]),
+        (PROD + "auth_type = pat\nclient_id = c\n", ["prod"], {}, [("prod", A, "t-a")]),
         (f"[höfe]\nhost = {A}\ntoken = t\n", ["höfe"], {}, [("höfe", A, "t")]),
     ],
 )  # fmt: skip
@@ -122,26 +130,47 @@ def test_one_place_says_everything(
         (PROD, [], {}, "no workspace was named and there is no default one"),
         ("[DEFAULT]\n", [], {}, "no workspace was named and there is no default one"),
         ("", [], {"DATABRICKS_HOST": " "}, "no workspace was named"),
-        (PROD, [], ENV_HOST, "environment: there is no complete login; give DATABRICKS_"),
-        (PROD, [], ENV_HOST, "--netrc; the environment and a profile are never mixed"),
+        (PROD, [], ENV_HOST, "environment: there is no login; give DATABRICKS_TOKEN, or "),
+        (PROD, [], ENV_HOST, "[sdk]'; the environment and a profile are never mixed"),
         (PROD, [], {"DATABRICKS_TOKEN": "t"}, "environment: DATABRICKS_HOST is not set;"),
         (PROD, [], ENV_HOST | {"DATABRICKS_CONFIG_PROFILE": "prod"}, "are never mixed"),
         ("[DEFAULT]\nhost = a.b\n[p]\ntoken = t\n", ["p"], {},
          "profile p of ~/.databrickscfg: host is not set"),
         ("[DEFAULT]\ntoken = t\n[p]\nhost = a.b\n", ["p"], ENV,
-         "p of ~/.databrickscfg: there is no complete login; give token, or username and "),
-        (f"[p]\nhost = {A}\nusername = u\n", ["p"], {}, "there is no complete login"),
+         "p of ~/.databrickscfg: there is no login; give token, or client_id and client_s"),
+        (f"[p]\nhost = {A}\nusername = u\n", ["p"], {},
+         "login kind basic is not complete, password is not set"),
         (f"[p]\nhost = {A}\nauth_type = databricks-cli\n", ["p"], {},
-         "p of ~/.databrickscfg: auth_type 'databricks-cli' is not supported yet; give to"),
-        (PROD + "auth_type = azure-cli\n", ["prod"], {}, "auth_type 'azure-cli' is not"),
+         "p of ~/.databrickscfg: login kind databricks-cli is done by the official SDK;"),
+        (PROD + "auth_type = azure-cli\n", ["prod"], {},
+         "login kind azure-cli is done by the official SDK; pip install 'asyncdbx[sdk]'"),
+        (PROD + "auth_type = token\n", ["prod"], {}, "auth_type 'token' is no kind of lo"),
         (f"[p]\nhost = {A}\nauth_type = pat\nusername = u\npassword = p\n", ["p"], {},
-         "auth_type is pat, but that login is not complete"),
-        (f"[p]\nhost = {A}\nclient_id = c\nclient_secret = s\n", ["p"], {},
-         "login kind oauth-m2m (client_secret) is not supported yet"),
+         "login kind pat is not complete, token is not set"),
+        (f"[p]\nhost = {A}\nclient_id = c\n", ["p"], {},
+         "login kind oauth-m2m is not complete, client_secret is not set"),
+        (f"[p]\nhost = {A}\nauth_type = file-oidc\n", ["p"], {},
+         "login kind file-oidc is not complete, oidc_token_filepath is not set"),
+        (f"[p]\nhost = {A}\nauth_type = azure-client-secret\n", ["p"], {},
+         "is not complete, azure_client_id and azure_client_secret are not set"),
+        (PROD + "client_id = c\nclient_secret = s\n", ["prod"], {},
+         "profile prod of ~/.databrickscfg: client_id and token belong to different logi"),
+        (None, [], ENV | {"ARM_CLIENT_ID": "stray"},
+         "environment: ARM_CLIENT_ID and DATABRICKS_TOKEN belong to different logins; rem"),
+        (None, [], ENV | {"ARM_CLIENT_ID": "stray"}, "or set DATABRICKS_AUTH_TYPE"),
+        (f"[p]\nhost = {A}\nazure_use_msi = maybe\n", ["p"], {}, "azure_use_msi must be t"),
+        (f"[p]\nhost={A}\nazure_client_id=c\nazure_client_secret=s\nazure_tenant_id=/\n",
+         ["p"], {}, "azure_tenant_id is no tenant's id or domain"),
+        (f"[p]\nhost = {A}\nazure_use_msi=1\nazure_workspace_resource_id=x\n",
+         ["p"], {}, "azure_workspace_resource_id must be a path, /subscriptions/"),
+        (f"[p]\nhost = {A}\nazure_use_msi=1\nazure_environment = MARS\n", ["p"], {},
+         "azure_environment must be PUBLIC, USGOVERNMENT or CHINA"),
+        (PROD + "group_id = g\n", ["prod"], {},
+         "login kind pat cannot take the role of a group; remove group_id, or use Datab"),
         (f"[p]\nhost = {A}\nazure_tenant_id = c\n", ["p"], {}, "login kind azure-cli"),
         (f"[p]\nhost = {A}\ngoogle_service_account = c\n", ["p"], {}, "kind google-id"),
         (None, [], ENV_HOST | {"ARM_CLIENT_SECRET": "s"},
-         "environment: login kind azure-client-secret (ARM_CLIENT_SECRET) is not"),
+         "environment: login kind azure-client-secret is not complete, ARM_CLIENT_ID is"),
         (PROD + "token = u\n", ["prod"], {},
          "~/.databrickscfg, line 4: profile 'prod' has a second 'token'"),
         (PROD + PROD, ["prod"], {},
@@ -211,8 +240,8 @@ def test_all_unusable_profiles_are_listed(tmp_path: Path) -> None:
     first, *rest = str(caught.value).splitlines()
     assert first == "2 profiles cannot be used"
     assert [line.partition(";")[0] for line in rest] == [
-        "  profile p of ~/.databrickscfg: there is no complete login",
-        "  profile q of ~/.databrickscfg: auth_type 'azure-cli' is not supported yet",
+        "  profile p of ~/.databrickscfg: there is no login",
+        "  profile q of ~/.databrickscfg: login kind azure-cli is done by the official SDK",
     ]
 
 
@@ -242,7 +271,8 @@ def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
         (None, ENV_HOST, NETRC, "t-netrc"),
         (None, ENV, NETRC, "t-env"),
         (f"[DEFAULT]\nhost = {B}\n", {}, NETRC, "t-netrc"),
-        (f"[DEFAULT]\nhost = {B}\nauth_type = databricks-cli\n", {}, NETRC, "t-netrc"),
+        (f"[DEFAULT]\nhost = {B}\nauth_type = pat\n", {}, NETRC, "t-netrc"),
+        (f"[DEFAULT]\nhost = {B}\nusername = ann\n", {}, NETRC, "t-netrc"),
         (None, ENV_HOST, NETRC.replace("token", "ann"), "ann:t-netrc"),
         (None, ENV_HOST, "default login token password d\n" + NETRC, "d"),
         (None, ENV_HOST, NETRC.replace("b.cloud", "B.Cloud"), "t-netrc"),
@@ -327,7 +357,9 @@ def test_ids_come_from_the_settings_or_the_address(tmp_path: Path) -> None:
         f"[p]\nhost = https://[{CANARY}\ntoken = t\n",
         f"[p]\nhost = {A}\ntoken = {CANARY} {CANARY}\n",
         f"[p]\nhost = {A}\nusername = a:b\npassword = {CANARY}\n",
-        f"[p]\nhost = {A}\nclient_id = {CANARY}\nclient_secret = {CANARY}\n",
+        f"[p]\nhost = {A}\nclient_id = c\nclient_secret = {CANARY}\n",
+        f"[p]\nhost = {A}\nazure_client_id = c\nazure_client_secret = {CANARY}\n",
+        f"[p]\nhost = {A}\ngoogle_credentials = {CANARY}\n",
         f"[p]\nhost = {A}\ntoken = t\nworkspace_id = {CANARY} x\n",
         f"[p]\nhost = {A}\n{CANARY}\n",
         f"{CANARY}\n[p]\nhost = {A}\n",

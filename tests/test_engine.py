@@ -135,7 +135,7 @@ class Bench:
         in_flight: int = 1000,
     ) -> LaneQueue:
         lane = fixed_lane(group, workspace, rate, in_flight)
-        queue = self.engine.queue(lane)
+        queue = self.engine.queue(lane, self.site(workspace))
         self.queues[workspace, group] = queue
         return queue
 
@@ -225,7 +225,8 @@ async def test_a_credential_that_is_not_ready_is_waited_for() -> None:
     class Slow(StaticCredential):
         async def headers(self) -> Mapping[str, str]:
             await asyncio.sleep(5)
-            return {"Authorization": "late"}
+            self.ready = {"Authorization": "late"}
+            return self.ready
 
     async with bench(one_after_the_other()) as b:
         slow = Slow({}, ())

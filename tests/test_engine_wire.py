@@ -21,6 +21,7 @@ from asyncdbx.errors import (
     BadAnswer,
     CallError,
     NotFound,
+    Redirected,
     ServerFailed,
     Unreachable,
     WorkspaceDown,
@@ -193,7 +194,7 @@ async def test_a_host_that_is_off_is_found_out_and_the_other_goes_on() -> None:
             c.queue.lane.workspace = "w"
             site = Site("dead", StaticCredential({}, ()))
             site.circuit.patience = 0.0
-            queue = c.engine.queue(fixed_lane("g", "dead", None, 2))
+            queue = c.engine.queue(fixed_lane("g", "dead", None, 2), site)
 
             def off() -> Ticket:
                 return Ticket(
@@ -278,6 +279,6 @@ async def test_the_token_is_nowhere_to_be_seen() -> None:
             cause = cause.__cause__
 
     assert kinds == [
-        NotFound, ServerFailed, BadAnswer, BadAnswer, Unreachable, BadAnswer, BadAnswer,
+        NotFound, ServerFailed, Redirected, BadAnswer, Unreachable, BadAnswer, BadAnswer,
         ApiError, BadAnswer,
     ]  # fmt: skip

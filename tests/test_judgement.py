@@ -17,6 +17,7 @@ from asyncdbx.errors import (
     Denied,
     Disabled,
     NotFound,
+    Redirected,
     ServerFailed,
     Throttled,
     Unauthenticated,
@@ -239,7 +240,8 @@ def test_a_redirect_is_a_wrong_host() -> None:
     target = "https://login.example/authorize?code=secret"
     error = judge("jobs.list", 302, {"Location": target}, b"")
 
-    assert type(error) is BadAnswer
+    assert type(error) is Redirected
+    assert error.location == target
     assert str(error) == (
         "HTTP 302: redirected to https://login.example/authorize; is the host a"
         " Databricks workspace?"
@@ -377,4 +379,4 @@ def test_an_error_inside_a_200(document: Any, said: str | None) -> None:
     error = judge_document(document)
 
     assert (None if error is None else str(error)) == said
-    assert error is None or type(error) is BadAnswer
+    assert error is None or isinstance(error, BadAnswer)

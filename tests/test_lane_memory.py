@@ -6,7 +6,7 @@ import pytest
 from lanes import remember, remembered
 
 from asyncdbx.catalog.limits import Limit, Limits
-from asyncdbx.config import WorkspaceConfig, lane_group, lane_key
+from asyncdbx.config import Pat, WorkspaceConfig, lane_group, lane_key
 from asyncdbx.config.secret import Secret
 from asyncdbx.fleet import Fleet
 from asyncdbx.limiter import opened
@@ -44,7 +44,7 @@ def test_what_is_forgotten_says_nothing(tmp_path: Path) -> None:
 
 async def test_a_lane_by_an_endpoints_name() -> None:
     """It is the one its calls use; those of one group share it."""
-    fleet = Fleet([WorkspaceConfig("one", HOST, token=Secret("x"))])
+    fleet = Fleet([WorkspaceConfig("one", HOST, login=Pat(Secret("x")))])
     lane = fleet["one"].lane("dbfs.list")
     assert (lane.group, lane.workspace, lane.rate) == ("dbfs", "one", 15.0)
     assert fleet["one"].ticket("dbfs.delete", {"path": "/x"}).queue.lane is lane

@@ -49,7 +49,9 @@ class Desk:
     def __init__(self, transport: Numbers, *, rate: float | None = None) -> None:
         self.engine = Engine(cast("Transport", transport), connections=8)
         self.site = Site("w", StaticCredential({}, ()))
-        self.queue: LaneQueue = self.engine.queue(fixed_lane("g", "w", rate, 100))
+        self.queue: LaneQueue = self.engine.queue(
+            fixed_lane("g", "w", rate, 100), self.site
+        )
         self.read = 0
         self.most_alive = 0
 

@@ -90,8 +90,8 @@ async def walking(
     before = asyncio.all_tasks()
     tree, root = tree_of(path)
     async with Engine(cast("Transport", disk)) as engine:
-        queue: LaneQueue = engine.queue(fixed_lane("g", "w", rate, 1000))
         site = Site("w", StaticCredential({}, ()))
+        queue: LaneQueue = engine.queue(fixed_lane("g", "w", rate, 1000), site)
 
         def make(name: str, arguments: Mapping[str, Any]) -> Ticket:
             request = catalog.endpoint(name).request(arguments)

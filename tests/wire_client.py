@@ -85,7 +85,7 @@ async def client(
             ) as engine:
                 header = {"Authorization": f"Bearer {TOKEN}"}
                 site = Site("w", StaticCredential(header, (Secret(TOKEN),)))
-                queue = engine.queue(fixed_lane("jobs.list", "w", None, in_flight))
+                queue = engine.queue(fixed_lane("jobs.list", "w", None, in_flight), site)
                 yield Client(server, engine, queue, site)
             assert not transport._in_flight
         await server.until(lambda: server.open == 0)

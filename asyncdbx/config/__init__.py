@@ -6,13 +6,35 @@ out of text that came from elsewhere.
 """
 
 from asyncdbx.config.choice import resolve
+from asyncdbx.config.logins import (
+    M2M,
+    Azure,
+    AzureClientSecret,
+    AzureMsi,
+    Basic,
+    Federation,
+    Login,
+    OAuth,
+    Pat,
+    Sdk,
+)
 from asyncdbx.config.secret import Secret, redact
 from asyncdbx.config.state import LANES, lane_group, lane_key, lanes_path
 from asyncdbx.config.workspace import Scope, WorkspaceConfig
 
 __all__ = [
     "LANES",
+    "M2M",
+    "Azure",
+    "AzureClientSecret",
+    "AzureMsi",
+    "Basic",
+    "Federation",
+    "Login",
+    "OAuth",
+    "Pat",
     "Scope",
+    "Sdk",
     "Secret",
     "WorkspaceConfig",
     "lane_group",

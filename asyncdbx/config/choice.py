@@ -15,7 +15,7 @@ from pathlib import Path
 from asyncdbx.config.files import expand, shown
 from asyncdbx.config.login import Netrc
 from asyncdbx.config.profiles import DEFAULT, ProfileFile, read_profiles
-from asyncdbx.config.settings import VARIABLES, Settings
+from asyncdbx.config.settings import AMBIENT, VARIABLES, Settings
 from asyncdbx.config.workspace import WorkspaceConfig, workspace
 from asyncdbx.errors import ConfigError
 
@@ -97,13 +97,12 @@ def _only(environ: Mapping[str, str], home: Path) -> Settings:
 def _environment(environ: Mapping[str, str]) -> Settings:
     # Named after its host even if DATABRICKS_CONFIG_PROFILE is set as well: results of
     # one workspace must not be filed under the name of another.
-    return Settings(
-        name="",
-        origin="environment",
-        values={key: environ.get(variable, "") for key, variable in VARIABLES.items()},
-        labels=VARIABLES,
-        hint=_ONE_PLACE,
-    )
+    variables = {**VARIABLES, **AMBIENT}
+    values = {key: environ.get(variable, "") for key, variable in variables.items()}
+    # The older name of the variable still counts.
+    older = environ.get("DATABRICKS_OIDC_TOKEN_FILE", "")
+    values["oidc_token_filepath"] = values["oidc_token_filepath"] or older
+    return Settings("", "environment", values, variables, hint=_ONE_PLACE)
 
 
 def _profile_path(environ: Mapping[str, str], home: Path) -> Path:

@@ -32,11 +32,13 @@ class ProfileFile:
 
     Attributes:
         name: What errors call the file.
+        path: Where it is.
         profiles: Profile to its settings, in the file's order.
         default_profile: The profile that ``[__settings__]`` names; empty if none.
     """
 
     name: str
+    path: Path
     profiles: Mapping[str, Mapping[str, str]] = field(repr=False)
     default_profile: str = ""
 
@@ -54,6 +56,7 @@ class ProfileFile:
             name=profile,
             origin=f"profile {profile} of {self.name}",
             values=self.profiles[profile],
+            file=str(self.path),
         )
 
     def with_host(self) -> list[str]:
@@ -80,7 +83,7 @@ def read_profiles(path: Path, name: str) -> ProfileFile | None:
         return None
     sections = _sections(text, name)
     reserved = sections.pop(RESERVED, {})
-    return ProfileFile(name, sections, reserved.get("default_profile", ""))
+    return ProfileFile(name, path, sections, reserved.get("default_profile", ""))
 
 
 def _sections(text: str, name: str) -> dict[str, dict[str, str]]:

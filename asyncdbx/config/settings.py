@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from asyncdbx.errors import ConfigError
 
-# Names of the settings and their variables: databricks-sdk 0.156.0, config.py.
+# Names of the settings and their variables: databricks-sdk 0.162.0, config.py.
 VARIABLES: Mapping[str, str] = {
     "host": "DATABRICKS_HOST",
     "token": "DATABRICKS_TOKEN",
@@ -26,7 +26,19 @@ VARIABLES: Mapping[str, str] = {
     "azure_workspace_resource_id": "DATABRICKS_AZURE_RESOURCE_ID",
     "google_credentials": "GOOGLE_CREDENTIALS",
     "google_service_account": "DATABRICKS_GOOGLE_SERVICE_ACCOUNT",
+    "azure_environment": "ARM_ENVIRONMENT",
+    "databricks_cli_path": "DATABRICKS_CLI_PATH",
+    "discovery_url": "DATABRICKS_DISCOVERY_URL",
+    "group_id": "DATABRICKS_GROUP_ID",
+    "token_audience": "DATABRICKS_TOKEN_AUDIENCE",
 }
+# What only an environment can say: that a token of another issuer is at hand.
+AMBIENT: Mapping[str, str] = {
+    "oidc_token": "DATABRICKS_OIDC_TOKEN",
+    "github_token_url": "ACTIONS_ID_TOKEN_REQUEST_URL",
+}
+# What only a profile can say.
+_PROFILE_ONLY = ("scopes", "authorization_details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ class Settings:
         values: Setting to text; hidden in repr, because secrets are among them.
         labels: How this place spells a setting, where it differs.
         hint: What to do if something is missing here.
+        file: Path of the profile file; empty if this is none.
     """
 
     name: str
@@ -46,6 +59,7 @@ class Settings:
     values: Mapping[str, str] = field(repr=False)
     labels: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     hint: str = ""
+    file: str = ""
 
     def get(self, key: str) -> str:
         """Return the setting without blanks around it; empty if it is not set."""
@@ -54,6 +68,13 @@ class Settings:
     def label(self, key: str) -> str:
         """Return how this place spells ``key``."""
         return self.labels.get(key, key)
+
+    def said(self) -> dict[str, str]:
+        """Return all that is set, by the SDK's names, with the profile it is from."""
+        found = {key: self.get(key) for key in (*VARIABLES, *_PROFILE_ONLY)}
+        if self.file:
+            found |= {"profile": self.name, "config_file": self.file}
+        return {key: value for key, value in found.items() if value}
 
     def error(self, problem: str) -> ConfigError:
         """Return an error that says where ``problem`` is."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from asyncdbx.config.host import Host, parse_host
 from asyncdbx.config.login import Netrc, find_login
-from asyncdbx.config.secret import Secret
+from asyncdbx.config.logins import Login
 from asyncdbx.config.settings import Settings
 
 Scope = Literal["workspace", "account"]
@@ -21,27 +21,24 @@ _WORKSPACE_HOSTS = ("https://adb-", "https://dbc-")
 class WorkspaceConfig:
     """All that is needed to talk to one workspace; an account is treated alike.
 
-    Either ``token``, or ``username`` and ``password`` are set.
-
     Attributes:
         name: What the user calls it: the profile.
         host: ``https://…``, normalised, no trailing slash.
         account_id: Account the calls belong to, if it is known.
         workspace_id: Sent along, so that a host of several workspaces knows which.
-        token: Personal access token.
-        username: User name of a basic login.
-        password: Password of a basic login.
+        login: How to log in.
         origin: Where all this stands, for people: ``profile prod of ~/.databrickscfg``.
+        closed: Why nothing needs to be asked there, as for a workspace whose account says
+            that it does not run; empty if there is no such reason.
     """
 
     name: str
     host: str
     account_id: str | None = None
     workspace_id: str | None = None
-    token: Secret | None = None
-    username: str | None = None
-    password: Secret | None = None
+    login: Login | None = None
     origin: str = ""
+    closed: str = ""
 
     @property
     def scope(self) -> Scope:
@@ -67,16 +64,14 @@ def workspace(settings: Settings, netrc: Netrc | None) -> WorkspaceConfig:
         ConfigError: A setting is missing, contradictory, or cannot be used.
     """
     host = _host(settings)
-    login = find_login(settings, host.machine, netrc)
+    login, login_origin = find_login(settings, host.machine, netrc)
     config = WorkspaceConfig(
         name=settings.name or _first_label(host.machine),
         host=host.url,
         account_id=_identifier(settings, "account_id", host.account_id),
         workspace_id=_identifier(settings, "workspace_id", host.workspace_id),
-        token=login.token,
-        username=login.username,
-        password=login.password,
-        origin=", login of ".join(filter(None, (settings.origin, login.origin))),
+        login=login,
+        origin=", login of ".join(filter(None, (settings.origin, login_origin))),
     )
     if config.scope == "account" and not config.account_id:
         raise settings.missing(f"an account's host needs {settings.label('account_id')}")

@@ -4,9 +4,18 @@ Pure: time is an argument. Without it, a workspace that is switched off would co
 of its 10,000 waiting calls all of their attempts, and the run its night.
 """
 
+import math
 from dataclasses import dataclass
 
-from asyncdbx.errors import CallError, Unauthenticated, Unreachable, WorkspaceDown
+from asyncdbx.errors import (
+    CallError,
+    ServerFailed,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+    WorkspaceDown,
+)
 
 __all__ = ["Circuit"]
 
@@ -81,3 +90,22 @@ class Circuit:
         if error.permanent or long_enough:
             self.reason = f"not asked any more, the host is down: {error.message}"
             self._probe_at = now + self.probe_every
+
+    def locked_out(self, error: CallError, now: float) -> None:
+        """Note that there is no login, after all attempts.
+
+        Args:
+            error: Why not. What an issuer has refused it will refuse again; one that did
+                not answer, or not yet, is asked again with the next probe.
+            now: Loop time, seconds.
+        """
+        self.troubled = True
+        self.reason = f"not asked any more, the login failed: {error}"
+        passing = isinstance(error, Unreachable | Throttled | ServerFailed | Unavailable)
+        self._probe_at = now + self.probe_every if passing else math.inf
+
+    def shut(self, reason: str) -> None:
+        """Note why nothing needs to be asked at all."""
+        self.troubled = True
+        self.reason = f"not asked: {reason}"
+        self._probe_at = math.inf

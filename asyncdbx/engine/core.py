@@ -15,7 +15,7 @@ from typing import Any, Self
 from asyncdbx.engine.judgement import judge
 from asyncdbx.engine.retry import RetryPolicy
 from asyncdbx.engine.ring import Ring
-from asyncdbx.engine.tickets import LaneQueue, Reader, Ticket
+from asyncdbx.engine.tickets import LaneQueue, Reader, Site, Ticket
 from asyncdbx.errors import (
     BadAnswer,
     CallError,
@@ -29,8 +29,6 @@ from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer, Feed, Request, Transport
 
 __all__ = ["Engine"]
-
-JSON_BODY = "application/json"
 
 
 class Engine:
@@ -74,7 +72,9 @@ class Engine:
         """End: what is in flight is cancelled, and every call is told that it ended so."""
         self._closed = True
         pumps = [queue.pump for queue in self._queues if queue.pump is not None]
-        tasks = [*self._workers, *pumps]
+        sites = {id(queue.site): queue.site for queue in self._queues}
+        logins = [site.login for site in sites.values() if site.login is not None]
+        tasks = [*self._workers, *pumps, *logins]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,9 +92,9 @@ class Engine:
         error = Unreachable(words, definite=ticket.calls == 0, permanent=True)
         self._finish(ticket, None, error)
 
-    def queue(self, lane: Lane) -> LaneQueue:
-        """Return a new queue for a lane; the caller keeps one for each."""
-        queue = LaneQueue(lane)
+    def queue(self, lane: Lane, site: Site) -> LaneQueue:
+        """Return a new queue for a lane of a workspace; the caller keeps one for each."""
+        queue = LaneQueue(lane, site)
         self._queues.append(queue)
         return queue
 
@@ -157,7 +157,7 @@ class Engine:
 
     def _offer(self, queue: LaneQueue, now: float) -> None:
         """Let a lane with waiting calls into the ring, at once or when its turn comes."""
-        if self._closed or queue.ready or queue.pump is not None:
+        if self._closed or queue.ready or queue.held or queue.pump is not None:
             return
         if queue.lane.is_open(now):
             self._ready(queue)
@@ -168,7 +168,7 @@ class Engine:
         """Wait for a lane's turns, one after the other, while calls wait for them."""
         loop = asyncio.get_running_loop()
         try:
-            while queue.waiting and not queue.lane.is_open(self._clock()):
+            while self._is_to_wait(queue):
                 await queue.lane.wait_turn(self._clock)
                 queue.taken = loop.create_future()
                 self._ready(queue)
@@ -178,8 +178,13 @@ class Engine:
                 self._finish(queue.waiting.pop(), None, failure)
         finally:
             queue.pump = queue.taken = None
-        if queue.waiting:
+        if queue.waiting and not queue.held:
             self._ready(queue)  # there is nothing to wait for any more
+
+    def _is_to_wait(self, queue: LaneQueue) -> bool:
+        if queue.held or not queue.waiting:
+            return False
+        return not queue.lane.is_open(self._clock())
 
     def _ready(self, queue: LaneQueue) -> None:
         queue.ready = True
@@ -221,7 +226,9 @@ class Engine:
         """Take the next call of a lane, if it may still leave; keep the lane going."""
         lane = queue.lane
         ticket = None
-        if lane.may_leave(now):  # it stood in the ring for a while
+        if queue.site.credential.ready is None:
+            self._hold(queue)
+        elif lane.may_leave(now):  # it stood in the ring for a while
             ticket = self._next(queue, now)
             if ticket is not None:
                 lane.enter(now)
@@ -229,7 +236,7 @@ class Engine:
         if queue.taken is not None:
             if not queue.taken.done():
                 queue.taken.set_result(None)
-        elif queue.waiting:
+        elif queue.waiting and not queue.held:
             if lane.is_open(now) and queue.pump is None:
                 self._ready(queue)  # as _offer would; here it is the way of most calls
             else:
@@ -249,6 +256,41 @@ class Engine:
             return ticket
         return None
 
+    # --- until there is a login ---------------------------------------------------------
+
+    def _hold(self, queue: LaneQueue) -> None:
+        """Keep a lane from leaving while its workspace has no headers to send.
+
+        Nothing that waits takes a connection or a turn of its lane, so that what leaves
+        after the login is no burst.
+        """
+        queue.held = True
+        site = queue.site
+        site.held.append(queue)
+        if site.login is None:
+            site.login = asyncio.create_task(self._login(site))
+
+    async def _login(self, site: Site) -> None:
+        """Wait for a workspace's headers; then its lanes go on, or all hear why not."""
+        failure: Exception | None = None
+        try:
+            await site.credential.headers()
+        except Exception as error:  # noqa: BLE001 - a bug goes to the callers it concerns
+            failure = error
+        finally:
+            site.login = None
+        held, site.held = site.held, []
+        now = self._clock()
+        if isinstance(failure, CallError):
+            site.circuit.locked_out(_signed(failure, site), now)
+            failure = site.circuit.blocked(now)
+        for queue in held:
+            queue.held = False
+            while failure is not None and queue.waiting:
+                self._finish(queue.waiting.pop(), None, failure)
+            if queue.waiting:
+                self._offer(queue, now)
+
     # --- from the connection to the outcome ---------------------------------------------
 
     async def _serve(self, ticket: Ticket, lane: Lane) -> None:
@@ -256,9 +298,9 @@ class Engine:
         ticket.calls += 1
         value: Any = None
         error: Exception | None = None
+        headers: Mapping[str, str] = {}
         try:
-            credential = ticket.site.credential
-            headers = credential.ready or await credential.headers()
+            headers = ticket.site.credential.ready or {}  # _take has looked: never None
             reader = ticket.reader() if ticket.reader is not None else None
             answer = await self._transport.send(
                 _request(ticket, headers),
@@ -287,7 +329,7 @@ class Engine:
             lane.accept(ticket.sent_at, self._clock())
             self._finish(ticket, value, None)
         else:
-            self._settle(ticket, lane, _told(error))
+            self._settle(ticket, lane, _told(error), headers)
 
     def _feed(self, reader: Reader, lane: Lane) -> Feed:
         """Return what takes a body; while its consumer is slow, others have its place.
@@ -313,12 +355,21 @@ class Engine:
             self._connections -= 1
             lane.come_back()
 
-    def _settle(self, ticket: Ticket, lane: Lane, error: Exception) -> None:
+    def _settle(
+        self, ticket: Ticket, lane: Lane, error: Exception, headers: Mapping[str, str]
+    ) -> None:
         """Decide what a failure means: for the lane, the workspace and the call."""
         if not isinstance(error, CallError):
             self._finish(ticket, None, error)
             return
         now = self._clock()
+        if isinstance(error, Unauthenticated) and not ticket.renewed:
+            # A 401 was not processed, so with a new token any call may be sent again.
+            ticket.renewed = ticket.site.credential.refused(headers)
+            if ticket.renewed:
+                lane.accept(ticket.sent_at, now)
+                self._again(ticket)
+                return
         self._learn(ticket, lane, error, now)
         if isinstance(error, Throttled):
             self._throttled(ticket, error, now)
@@ -407,10 +458,16 @@ def refusal(error: Throttled, words: str) -> Throttled:
     return Throttled(words, status=error.status, error_code=error.error_code)
 
 
+def _signed(failure: CallError, site: Site) -> CallError:
+    """Return why a login failed, without the secrets that an answer may repeat."""
+    site.sign(failure, "")
+    return failure
+
+
 def _request(ticket: Ticket, headers: Mapping[str, str]) -> Request:
     body = ticket.body
     if body is not None:
-        headers = {**headers, "Content-Type": JSON_BODY}
+        headers = {**headers, "Content-Type": ticket.content_type}
     return Request(ticket.method, ticket.url, headers, body, not ticket.safe, ticket.worker)
 
 

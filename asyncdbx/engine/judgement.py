@@ -20,6 +20,7 @@ from asyncdbx.errors import (
     Denied,
     Disabled,
     NotFound,
+    Redirected,
     ServerFailed,
     Throttled,
     Unauthenticated,
@@ -155,15 +156,21 @@ def _objects(details: Any) -> list[dict[str, Any]]:
 
 
 def _code(said: dict[str, Any]) -> str:
-    """Return the error code; some endpoints send a number, SCIM sends its status."""
+    """Return the error code; some endpoints send a number, SCIM sends its status.
+
+    A token endpoint's is called ``error``, as the only text of an API 1.2 error is.
+    """
     code = said.get("error_code")
     if code is None and "scimType" in said:
         code = said["scimType"]
+    if code is None and "error_description" in said:
+        code = said.get("error")
     return "" if code is None else str(code)
 
 
 def _message(said: dict[str, Any]) -> str:
-    for key in ("message", "detail", "error"):  # 2.x, SCIM, API 1.2
+    # 2.x; SCIM; of a token endpoint (RFC 6749, section 5.2); API 1.2
+    for key in ("message", "detail", "error_description", "error"):
         if isinstance(words := said.get(key), str) and words:
             return words
     return ""
@@ -187,8 +194,9 @@ def _redirected(status: int, headers: Mapping[str, str]) -> CallError:
             error_code="PRIVATE_LINK_VALIDATION_ERROR",
         )
     where = target.split("?")[0][:200] or "nowhere"
-    return BadAnswer(
-        f"HTTP {status}: redirected to {where}; is the host a Databricks workspace?"
+    return Redirected(
+        f"HTTP {status}: redirected to {where}; is the host a Databricks workspace?",
+        location=target,
     )
 
 

@@ -11,7 +11,7 @@ from yarl import URL
 from asyncdbx.auth import Credential
 from asyncdbx.config import redact
 from asyncdbx.engine.circuit import Circuit
-from asyncdbx.errors import ApiError, CallError
+from asyncdbx.errors import ApiError, CallError, Redirected
 from asyncdbx.limiter import Lane
 from asyncdbx.transport import Answer
 
@@ -26,11 +26,15 @@ class Site:
         name: Name of the workspace.
         credential: Gives the headers of each request and hides itself in error texts.
         circuit: Whether the host is worth asking.
+        held: Lanes that wait until the credential has headers to send.
+        login: The one task that waits for them.
     """
 
     name: str
     credential: Credential
     circuit: Circuit = field(default_factory=Circuit)
+    held: "list[LaneQueue]" = field(default_factory=list["LaneQueue"])
+    login: asyncio.Task[None] | None = None
 
     def sign(self, error: CallError, endpoint: str) -> CallError:
         """Say whose error it is, and hide the credential if the server echoed it."""
@@ -40,6 +44,8 @@ class Site:
         if isinstance(error, ApiError):
             error.error_code = redact(error.error_code, secrets)
             error.request_id = redact(error.request_id, secrets)
+        if isinstance(error, Redirected):
+            error.location = redact(error.location, secrets)
         return error.of(endpoint=endpoint, workspace=self.name)
 
 
@@ -114,16 +120,20 @@ class LaneQueue:
 
     Attributes:
         lane: When the next one may leave.
+        site: The workspace whose lane it is.
         waiting: Calls in order.
         ready: It stands in the ring, so that the next free connection takes from it.
+        held: It waits for its workspace's login, and does not stand in the ring meanwhile.
         pump: The one task that waits for the lane's turn, while there is a reason to.
         taken: Tells the pump that a connection took a call.
         workspace: Name of the lane's workspace, for the ring.
     """
 
     lane: Lane
+    site: Site
     waiting: Waiting = field(default_factory=Waiting)
     ready: bool = False
+    held: bool = False
     pump: asyncio.Task[None] | None = None
     taken: asyncio.Future[None] | None = None
     workspace: str = ""
@@ -143,11 +153,13 @@ class Ticket:
         url: Encoded, absolute.
         queue: The lane it waits in.
         safe: It may be sent again though it may have been processed.
-        body: Encoded JSON body, or None.
+        body: Encoded body, or None.
+        content_type: Of the body.
         decode: Makes the value of a whole answer; not used with a reader.
         reader: Makes a fresh reader for each attempt; its close() gives the value.
         done: Told once, when ``value`` or ``error`` is set.
         urgent: Somebody waits for it: it goes ahead of those nobody waits for.
+        renewed: It was sent again with a new token, because the old one was refused.
         calls: Requests sent for it so far.
         throttles: How many of them were answered with 429.
         throttled_since: Loop time of the first of those in a row; None if the last answer
@@ -165,6 +177,8 @@ class Ticket:
     reader: Callable[[], Reader] | None = None
     done: "Callable[[Ticket], None] | None" = None
     urgent: bool = False
+    content_type: str = "application/json"
+    renewed: bool = False
     calls: int = 0
     throttles: int = 0
     failures: int = 0

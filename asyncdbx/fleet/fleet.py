@@ -14,11 +14,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from asyncdbx.auth import credential_for
+from asyncdbx.auth import Logins
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.config import WorkspaceConfig, lanes_path, resolve
 from asyncdbx.engine import Engine, RetryPolicy, Site, Ticket
 from asyncdbx.errors import UsageError
+from asyncdbx.fleet.login_lanes import LoginLanes
 from asyncdbx.fleet.outcomes import Call, Outcomes
 from asyncdbx.fleet.workspace import Workspace
 from asyncdbx.limiter import Lane, opened
@@ -57,16 +58,15 @@ class Fleet:
         self._engine = Engine(self._transport, connections=connections, retry=retry)
         self.limits = limits or Limits.load()
         self._lanes = lanes
-        self._workspaces = {
-            config.name: Workspace(
-                config,
-                Site(config.name, credential_for(config)),
-                self._engine,
-                self.limits,
-            )
-            for config in configs
-        }
+        self._logins = Logins(LoginLanes(self._engine, self.limits).send)
+        self._workspaces = {config.name: self._workspace(config) for config in configs}
         self._stack = AsyncExitStack()
+
+    def _workspace(self, config: WorkspaceConfig) -> Workspace:
+        site = Site(config.name, self._logins.credential(config))
+        if config.closed:
+            site.circuit.shut(config.closed)
+        return Workspace(config, site, self._engine, self.limits)
 
     @classmethod
     def from_profiles(
@@ -100,6 +100,7 @@ class Fleet:
                 workspace.lanes = lanes
         await self._stack.enter_async_context(self._transport)
         await self._stack.enter_async_context(self._engine)
+        self._stack.callback(self._logins.close)
         self._stack.callback(self._keep)
         return self
 

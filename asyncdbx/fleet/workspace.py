@@ -228,7 +228,7 @@ class Workspace:
         if queue is None:
             limit = self.limits.of(endpoint, self.name)
             same = (q for q in self._queues.values() if q.lane.group == limit.group)
-            queue = next(same, None) or self._engine.queue(self._lane(limit))
+            queue = next(same, None) or self._engine.queue(self._lane(limit), self._site)
             self._queues[endpoint.name] = queue
         return queue
 

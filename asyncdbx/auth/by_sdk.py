@@ -1,0 +1,118 @@
+"""Logins that the official SDK does: in a thread, and imported only then.
+
+It is synchronous, its import takes more than a second, and some of its logins wait for a
+browser or another program. The thread is a daemon: an end of the run does not wait for it.
+"""
+
+import asyncio
+import importlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from asyncdbx.auth.token import Token, claims
+from asyncdbx.config import Sdk, Secret
+from asyncdbx.errors import LoginFailed
+
+__all__ = ["SdkLogin"]
+
+T = TypeVar("T")
+
+SURE = 40.0  # seconds for which the SDK's tokens are still good when it hands them out
+HTTP_TIMEOUT = 30  # seconds
+RETRY_TIMEOUT = 60  # seconds
+
+
+class SdkLogin:
+    """Headers of an official ``Config``, which keeps and refreshes its own tokens."""
+
+    def __init__(self, login: Sdk) -> None:
+        self._login = login
+        self._config: Any = None
+        self._last: Mapping[str, str] = {}
+
+    async def fetch(self) -> Token:
+        """Return new headers.
+
+        Raises:
+            LoginFailed: The SDK cannot log in; says why in its words.
+        """
+        headers = await in_thread(self._headers)
+        values = [value.rpartition(" ")[2] for value in headers.values()]
+        bearer = headers.get("Authorization", "").removeprefix("Bearer ")
+        return Token(headers, _life(bearer), tuple(map(Secret, values)), Secret(bearer))
+
+    def _headers(self) -> Mapping[str, str]:
+        try:
+            headers = self._asked()
+            if headers == self._last:  # was refused, or ends soon: begin anew
+                self._config = None
+                headers = self._asked()
+        except Exception as error:  # noqa: BLE001 - the SDK raises what it likes
+            hint = f" {self._login.hint.lstrip('; ')}" if self._login.hint else ""
+            raise LoginFailed(f"the official SDK: {error}.{hint}") from None
+        self._last = headers
+        return headers
+
+    def _asked(self) -> Mapping[str, str]:
+        if self._config is None:
+            self._config = _sdk_config(self._login)
+        headers: Mapping[str, str] = dict(self._config.authenticate())
+        return headers
+
+
+def _sdk_config(login: Sdk) -> Any:
+    # With a handler of its own it does not write its warnings to stderr.
+    logging.getLogger("databricks").addHandler(logging.NullHandler())
+    core: Any = importlib.import_module("databricks.sdk.core")
+
+    class OnePlace(core.Config):  # type: ignore[misc, name-defined, unused-ignore]
+        """Takes nothing from the environment: the settings are what one place says."""
+
+        def _load_from_env(self) -> None:
+            pass
+
+    settings = {key: value.reveal() for key, value in login.settings.items()}
+    if login.kind:
+        settings["auth_type"] = login.kind
+    return OnePlace(
+        **settings,
+        http_timeout_seconds=HTTP_TIMEOUT,
+        retry_timeout_seconds=RETRY_TIMEOUT,
+    )
+
+
+def _life(bearer: str) -> float:
+    """Return how many seconds a token lasts for sure."""
+    ends = claims(bearer).get("exp")
+    if isinstance(ends, bool) or not isinstance(ends, int | float):
+        return SURE
+    return max(SURE, ends - time.time())
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns; a thread that never ends keeps nobody from ending."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(value)  # type: ignore[arg-type]
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = work()
+        except BaseException as failure:  # noqa: BLE001 - it is told to who waits
+            error = failure
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, value, error)
+
+    threading.Thread(target=run, name="login", daemon=True).start()
+    return await done

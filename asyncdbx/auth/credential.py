@@ -1,0 +1,150 @@
+"""Who calls a workspace: the headers that say so, and what must not be seen of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from asyncdbx.auth.source import TokenSource
+from asyncdbx.auth.token import Token
+from asyncdbx.config import Secret
+
+__all__ = ["Credential", "StaticCredential", "TokenCredential"]
+
+Headers = Mapping[str, str]
+
+
+class Credential(Protocol):
+    """Who calls a workspace.
+
+    A caller waits for ``headers`` first if ``ready`` is None.
+    """
+
+    @property
+    def ready(self) -> Headers | None:
+        """Headers that can be sent now, or None if ``headers`` has to wait for them."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not be seen of any headers, for ``redact``."""
+        ...
+
+    async def headers(self) -> Headers:
+        """Return the headers to send, as soon as there are valid ones in ``ready``.
+
+        Raises:
+            AsyncdbxError: There are none to be had.
+        """
+        ...
+
+    def refused(self, headers: Headers) -> bool:
+        """Note that a call with these was answered with 401; return whether others help."""
+        ...
+
+
+class StaticCredential:
+    """A credential that never changes.
+
+    Attributes:
+        ready: The headers; cannot be changed, because all calls share them.
+        secrets: Every form in which the secret could be echoed.
+    """
+
+    __slots__ = ("ready", "secrets")
+
+    def __init__(self, headers: Headers, secrets: tuple[Secret, ...]) -> None:
+        self.ready: Headers = _frozen(headers)
+        self.secrets: tuple[Secret, ...] = secrets
+
+    async def headers(self) -> Headers:
+        """Return the headers; nothing is waited for."""
+        return self.ready
+
+    def refused(self, headers: Headers) -> bool:
+        """Return False: there are no others."""
+        return False
+
+    def __repr__(self) -> str:
+        return f"StaticCredential({', '.join(self.ready)})"
+
+
+class TokenCredential:
+    """Headers of one or more tokens that end and are replaced.
+
+    Attributes:
+        ready: The headers of the present tokens, with the fixed ones; None while one of
+            the tokens is missing.
+        sources: The tokens, which other workspaces may share.
+
+    Args:
+        fixed: Headers that do not change.
+        secrets: What else must not be seen, such as a client's secret.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[TokenSource],
+        fixed: Headers,
+        secrets: tuple[Secret, ...] = (),
+    ) -> None:
+        self.ready: Headers | None = None
+        self.sources = tuple(sources)
+        self._fixed = fixed
+        self._secrets = secrets
+        # A call that left with the token before this one may still be echoed.
+        self._seen: list[tuple[Secret, ...]] = []
+        for source in self.sources:
+            source.watch(self._changed)
+        self._changed()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Secrets of this login, and of its present and last tokens."""
+        return sum(self._seen, self._secrets)
+
+    async def headers(self) -> Headers:
+        """Return headers of valid tokens, fetched if need be.
+
+        Raises:
+            AsyncdbxError: There are none to be had.
+        """
+        for source in self.sources:
+            await source.get()
+        return self.ready or await self.headers()
+
+    def refused(self, headers: Headers) -> bool:
+        """Note a 401; return whether other headers are there or can be had."""
+        if headers is not self.ready:
+            return True
+        helps = [_refuse(source) for source in self.sources]  # nobody says which it was
+        return any(helps)
+
+    def _changed(self) -> None:
+        tokens = [source.token for source in self.sources]
+        present = [token for token in tokens if token is not None]
+        if len(present) < len(tokens):
+            self.ready = None
+            return
+        self.ready = _frozen(_merged(self._fixed, present))
+        secrets = tuple(secret for token in present for secret in token.secrets)
+        self._seen = [*self._seen[-1:], secrets]
+
+    def __repr__(self) -> str:
+        return f"TokenCredential({len(self.sources)} tokens)"
+
+
+def _refuse(source: TokenSource) -> bool:
+    return source.token is None or source.refuse(source.token)
+
+
+def _merged(fixed: Headers, tokens: Sequence[Token]) -> dict[str, str]:
+    headers = dict(fixed)
+    for token in tokens:
+        headers |= token.headers
+    return headers
+
+
+def _frozen(headers: Headers) -> Headers:
+    # Of this type aiohttp makes no copy for each request.
+    return CIMultiDictProxy(CIMultiDict(headers))
