@@ -14,13 +14,13 @@ class Refusal(Exception):
 
     Attributes:
         status: HTTP status.
-        code: The ``error_code``, e.g. ``"RESOURCE_DOES_NOT_EXIST"``.
+        code: The ``error_code``, e.g. ``"RESOURCE_DOES_NOT_EXIST"``; rarely a number.
         message: For people.
         scim_type: ``scimType`` of a SCIM error, if it has one.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, scim_type: str = ""
+        self, status: int, code: str | int, message: str, *, scim_type: str = ""
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -72,6 +72,8 @@ class Call:
         query: Decoded query; the last value wins where a key is repeated.
         body: The raw body.
         now: Simulated time, in seconds since 1970.
+        headers: As sent; names in any case, if they came through a socket.
+        caller: Who sends it: an application id, or "" for the user of the token.
     """
 
     method: str
@@ -80,6 +82,8 @@ class Call:
     query: Mapping[str, str]
     body: bytes = b""
     now: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    caller: str = ""
     _json: Json | None = None
 
     def json(self) -> Json:

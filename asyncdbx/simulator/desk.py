@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from time import time
 from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 from asyncdbx.simulator import failures
-from asyncdbx.simulator.call import Call, Json, Refusal, Reply, missing, sent
-from asyncdbx.simulator.faults import Fault, Kind, next_fault
+from asyncdbx.simulator.call import Call, Refusal, Reply, missing, sent
+from asyncdbx.simulator.faults import Fault, next_fault
+from asyncdbx.simulator.lanes import LaneRule
 from asyncdbx.simulator.misbehaviour import forget_token, instead, spoil
 from asyncdbx.simulator.quota import (
     Lane,
@@ -44,7 +44,7 @@ class Admitted:
     call: Call
     route: Route
     lane: Lane
-    fault: Kind | None
+    fault: Fault | None
 
 
 @dataclass
@@ -53,7 +53,6 @@ class Desk:
 
     world: World
     router: Router
-    token: str
     policy: Policy
     faults: list[Fault]
     _lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
@@ -66,27 +65,25 @@ class Desk:
 
         ``clock`` is monotonic, in seconds.
         """
-        if not call.path.startswith("/api/"):
-            return self._without_login(call)
+        call.headers = headers
         try:
-            return self._admit(call, headers, clock)
+            return self._admit(call, clock)
         except Refusal as refusal:
             return failures.refused(refusal, call.path)
 
-    def _admit(
-        self, call: Call, headers: Mapping[str, str], clock: float
-    ) -> Admitted | Reply:
-        if headers.get("Authorization") != f"Bearer {self.token}":
-            raise failures.unauthenticated()
+    def _admit(self, call: Call, clock: float) -> Admitted | Reply:
+        self._identify(call)
         fault = next_fault(self.faults, unquote(call.path)) if self.faults else None
-        if fault and (reply := instead(fault)):
+        if fault and (reply := instead(fault, call)):
             return reply
         found = self.router.find(call.method, call.path)
         if found is None:
             return self._lost(call)
         route, call.args = found
         self._check_account(call)
-        lane = self._lane(route)
+        if route.lane is None:
+            return self._done(call, route, fault)
+        lane = self._lane(route.lane)
         wait = lane.enter(clock)
         if wait is None:
             raise failures.too_many(call.path, self.world.workspace_id, lane.in_flight)
@@ -94,23 +91,23 @@ class Desk:
             return self._throttled(call, wait)
         return Admitted(call, route, lane, fault)
 
+    def _identify(self, call: Call) -> None:
+        """Find out who calls; what tells how to log in is open to everybody."""
+        logins = self.world.logins
+        if call.path.startswith("/api/"):
+            call.caller = logins.caller(call.headers)
+        elif call.method == "POST" and call.path.endswith("/v1/token"):
+            logins.requests += 1
+
     def _check_account(self, call: Call) -> None:
         named = call.args.get("account_id")
         if named is not None and named != self.world.facts["account_id"]:
             raise missing(f"Account {named} does not exist.")
 
-    def _without_login(self, call: Call) -> Reply:
-        """Answer what needs no credential: discovery. Any other path is for browsers."""
-        if call.path != "/.well-known/databricks-config":
-            return failures.login_page()
-        facts: Json = {"account_id": self.world.facts.get("account_id"), "cloud": "aws"}
-        if self.world.workspace_id:
-            facts["workspace_id"] = str(self.world.workspace_id)
-        return sent(facts)
-
     def _lost(self, call: Call) -> Reply:
-        """An account host shows its login page to paths of a workspace, as a 200."""
-        if self.world.workspace_id == 0 and "/accounts/" not in call.path:
+        """Show the login page to a browser's path, and on the account to a workspace's."""
+        browser = not call.path.startswith("/api/")
+        if browser or (self.world.workspace_id == 0 and "/accounts/" not in call.path):
             return failures.login_page()
         raise failures.no_such_endpoint(call.method, call.path)
 
@@ -120,24 +117,24 @@ class Desk:
         if self.policy.retry_after == "none":
             return reply
         seconds = retry_after_seconds(wait)
-        date = formatdate(time() + seconds, usegmt=True)
+        date = formatdate(self.world.wall_clock() + seconds, usegmt=True)
         value = date if self.policy.retry_after == "date" else str(seconds)
         return replace(reply, headers={"Retry-After": value})
 
     def answer(self, admitted: Admitted) -> Reply:
         """Do an admitted call and return its answer; the lane stays occupied."""
-        call, fault = admitted.call, admitted.fault
-        if fault:
-            call = forget_token(fault, call)
+        return self._done(admitted.call, admitted.route, admitted.fault)
+
+    def _done(self, call: Call, route: Route, fault: Fault | None) -> Reply:
+        asked = forget_token(fault.kind, call) if fault else call
         try:
-            state = self.world.state(admitted.route.service)
-            reply = sent(admitted.route.handler(state, call))
+            state = self.world.state(route.service)
+            reply = sent(route.handler(state, asked))
         except Refusal as refusal:
             reply = failures.refused(refusal, call.path)
-        return spoil(fault, admitted.call, reply) if fault else reply
+        return spoil(fault.kind, call, reply) if fault else reply
 
-    def _lane(self, route: Route) -> Lane:
-        rule = route.lane
+    def _lane(self, rule: LaneRule) -> Lane:
         lane = self._lanes.get(rule.group)
         if lane is None:
             quota = self._quotas.get(rule.group, rule.quota)

@@ -67,6 +67,11 @@ def unauthenticated() -> Refusal:
     )
 
 
+def invalid_token() -> Refusal:
+    """Return the other refusal of a bearer token; its code really is a number."""
+    return Refusal(403, 403, "Invalid access token.")
+
+
 def no_such_endpoint(method: str, path: str) -> Refusal:
     """Return the refusal of a path under /api/ that does not exist."""
     return Refusal(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")

@@ -12,6 +12,9 @@ Kind = Literal[
     "429",  # refused although there is quota
     "html",  # 200 with the login page
     "login",  # 302 to the login page of private link
+    "302",  # found elsewhere: at ``redirect_to``
+    "307",  # the same, but a POST stays a POST and takes its body along
+    "echo",  # 403 (400 of a login) that repeats the request's Authorization header
     "cut",  # half of the body, then the connection is reset
     "reset",  # no answer at all, the connection is reset
     "lost",  # the call is done, but its answer never arrives
@@ -28,18 +31,20 @@ class Fault:
 
     Attributes:
         times: How often; None = until it is taken away.
+        redirect_to: The URL that a 302 or 307 names.
     """
 
     path_prefix: str
     kind: Kind
     times: int | None = None
+    redirect_to: str = ""
 
 
-def next_fault(faults: Iterable[Fault], path: str) -> Kind | None:
+def next_fault(faults: Iterable[Fault], path: str) -> Fault | None:
     """Return what goes wrong with this call, and count it."""
     for fault in faults:
         if fault.times != 0 and path.startswith(fault.path_prefix):
             if fault.times is not None:
                 fault.times -= 1
-            return fault.kind
+            return fault
     return None

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from asyncdbx.simulator.control import ControlPort
 from asyncdbx.simulator.desk import Desk, Policy, RetryAfter
 from asyncdbx.simulator.faults import Fault
 from asyncdbx.simulator.host import Host
+from asyncdbx.simulator.logins import FOREVER, Federation, Logins, Principal
 from asyncdbx.simulator.quota import LaneStats, LimiterKind
 from asyncdbx.simulator.router import Router
 from asyncdbx.simulator.services import ACCOUNT, WORKSPACE
 from asyncdbx.simulator.words import SEEDED_AT, digits, hexadecimal, uuid
-from asyncdbx.simulator.workspace import SimulatedWorkspace
+from asyncdbx.simulator.workspace import Login, SimulatedWorkspace
 from asyncdbx.simulator.world import Service, World
 
 NAMES = ("prod", "staging", "dev", "analytics", "sandbox")
@@ -36,6 +37,8 @@ class Options(TypedDict, total=False):
     names: Sequence[str] | None
     faults: Mapping[str, Sequence[Fault]]
     speed: float
+    token_life: float
+    statuses: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Settings:
         names: Of the workspaces; the usual ones if left out.
         faults: What goes wrong, by workspace name (``"account"`` for the account).
         speed: Simulated seconds per second, for clusters and runs that start and end.
+        token_life: Seconds an OAuth token is valid; of real time, like every login.
+        statuses: What the account says of a workspace that is not RUNNING, by name.
     """
 
     scale: float = 1.0
@@ -69,6 +74,8 @@ class Settings:
         default_factory=dict[str, Sequence[Fault]]
     )
     speed: float = 60.0
+    token_life: float = 3600.0
+    statuses: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Simulator:
@@ -80,6 +87,8 @@ class Simulator:
         workspaces: The workspaces, the first one the largest.
         account: The account they belong to, or None.
         everyone: Workspaces and account.
+        client_id: Of the one service principal, which every host knows.
+        client_secret: Its OAuth secret.
     """
 
     def __init__(self, workspaces: int = 5, **options: Unpack[Options]) -> None:
@@ -89,11 +98,18 @@ class Simulator:
         self.account_id = uuid(random)
         names = self.settings.names or [_name(number) for number in range(workspaces)]
         self._ids = {name: digits(random, 16) for name in names}
-        self._facts = {"account_id": self.account_id, "workspaces": self._ids}
+        self._principal = _principal(self.settings.seed)
+        self.client_id, self.client_secret = self._principal
+        self._federation = Federation()
+        self._facts: dict[str, Any] = {
+            "account_id": self.account_id,
+            "authorize_url": lambda: "",
+        }
         router = Router(WORKSPACE)
         self.workspaces = [
             self._made(name, number, WORKSPACE, router) for number, name in enumerate(names)
         ]
+        self._facts["workspaces"] = self.workspaces
         self.account = self._account() if self.settings.account else None
         self.everyone = [*self.workspaces, *([self.account] if self.account else [])]
         self._control = ControlPort(self.everyone)
@@ -138,9 +154,13 @@ class Simulator:
         """Return the stats of every lane, by workspace and limit group."""
         return {workspace.name: workspace.stats() for workspace in self.everyone}
 
-    def databrickscfg(self) -> str:
+    def trust(self, token: str) -> None:
+        """Let every host take an identity token in exchange for an access token."""
+        self._federation.subjects[token] = FOREVER
+
+    def databrickscfg(self, login: Login = "pat") -> str:
         """Return a profile file with every workspace, and the account as ``account``."""
-        return "\n".join(workspace.profile() for workspace in self.everyone)
+        return "\n".join(workspace.profile(login) for workspace in self.everyone)
 
     def _account(self) -> SimulatedWorkspace:
         account = self._made("account", 0, ACCOUNT, Router(ACCOUNT))
@@ -158,15 +178,29 @@ class Simulator:
             size,
             self._ids.get(name, 0),
             self.now,
+            self._logins(name),
             services,
             self._facts,
         )
         faults = list(settings.faults.get(name, ()))
-        token = "dapi" + hexadecimal(world.random("token"), 32)
         policy = Policy(settings.limiter if settings.limits else None, settings.retry_after)
-        desk = Desk(world, router, token, policy, faults)
+        desk = Desk(world, router, policy, faults)
         host = Host(desk, world.random("latency"), settings.latency, settings.gzip)
-        return SimulatedWorkspace(name, token, world, host, faults)
+        status = settings.statuses.get(name, "RUNNING")
+        token = world.logins.pat
+        return SimulatedWorkspace(name, token, world, host, faults, status=status)
+
+    def _logins(self, name: str) -> Logins:
+        pat = "dapi" + hexadecimal(Random(f"{self.settings.seed}/{name}/token"), 32)
+        random = Random(f"{self.settings.seed}/{name}/logins")
+        logins = Logins(pat, self._principal, self._federation, random)
+        logins.life = self.settings.token_life
+        return logins
+
+
+def _principal(seed: int) -> Principal:
+    random = Random(f"{seed}/principal")
+    return Principal(uuid(random), "dose" + hexadecimal(random, 32))
 
 
 def _name(number: int) -> str:

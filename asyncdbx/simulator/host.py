@@ -8,6 +8,7 @@ import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import partial
 from random import Random
 from time import monotonic
@@ -18,9 +19,9 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest, FileField
 
 from asyncdbx.simulator.call import Call, Reply
+from asyncdbx.simulator.dark import ADDRESS, DarkPort
 from asyncdbx.simulator.desk import Desk, parse_query
 
-ADDRESS = "127.0.0.1"
 _LARGEST_BODY = 64 * 2**20  # bytes
 _WORTH_COMPRESSING = 1024  # bytes
 _PATIENCE = 0.01  # seconds until a handler is cancelled; 0 would mean for ever
@@ -53,6 +54,7 @@ class Host:
     requests: int = 0
     _server: asyncio.Server | None = None
     _protocols: web.Server | None = None
+    _dark: DarkPort | None = None
 
     @property
     def url(self) -> str:
@@ -68,6 +70,7 @@ class Host:
         """Listen; again on the same port if it listened before."""
         if self._server is not None:
             return
+        self._end_darkness()
         loop = asyncio.get_running_loop()
         self._protocols = web.Server(
             self._serve,
@@ -80,8 +83,20 @@ class Host:
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
+    async def go_dark(self) -> None:
+        """Reset open connections and let new ones wait for ever, as an unplugged host."""
+        await self.stop()
+        self._dark = DarkPort(self.port)
+        self.port = self._dark.port
+
+    def _end_darkness(self) -> None:
+        if self._dark is not None:
+            self._dark.close()
+            self._dark = None
+
     async def stop(self) -> None:
         """Refuse new connections and reset those that are open."""
+        self._end_darkness()
         server, protocols = self._server, self._protocols
         if server is None or protocols is None:
             return
@@ -128,6 +143,8 @@ class Host:
         if reply.broken:
             return _broken(request, reply)
         body, headers = reply.body, dict(reply.headers)
+        if self.desk.world.skew:
+            headers["Date"] = formatdate(self.desk.world.wall_clock(), usegmt=True)
         if self.compress and len(body) > _WORTH_COMPRESSING and _accepts_gzip(request):
             body = _gzip(body)
             headers["Content-Encoding"] = "gzip"

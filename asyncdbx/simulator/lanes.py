@@ -35,6 +35,7 @@ _ACCOUNT_SCIM = r"/api/2.0/accounts/[^/]+/scim/v2/\w+"
 _REGISTRY = r"(databricks/)?(registered-models|model-versions|transition-requests)/"
 
 RULES = (
+    LaneRule("oidc.token", "POST", "/oidc/", DEFAULT),
     LaneRule("dbfs", ".*", "/api/2.0/dbfs/", Quota(30, 1)),  # azure
     LaneRule("jobs.create", "POST", r"/api/2.\d/jobs/create", Quota(20, 1)),  # azure
     LaneRule("jobs.run_now", "POST", r"/api/2.\d/jobs/run-now", Quota(20, 1)),  # azure

@@ -9,7 +9,7 @@ import orjson
 
 from asyncdbx.simulator.call import Call, Refusal, Reply
 from asyncdbx.simulator.failures import login_page
-from asyncdbx.simulator.faults import Kind
+from asyncdbx.simulator.faults import Fault, Kind
 
 _PRIVATE_LINK = "/login.html?error=private-link-validation-error:1234567890"
 _REFUSALS: Mapping[Kind, Refusal] = {
@@ -29,16 +29,30 @@ _REPLIES: Mapping[Kind, Reply] = {
 _TOKENS = ("page_token", "next_page_token")
 
 
-def instead(kind: Kind) -> Reply | None:
+def instead(fault: Fault, call: Call) -> Reply | None:
     """Return what is answered without the call being done, or None if it is done.
 
     Raises:
         Refusal: The fault is one that the API words itself.
     """
-    if kind in _REFUSALS:
-        refusal = _REFUSALS[kind]
+    if fault.kind in _REFUSALS:
+        refusal = _REFUSALS[fault.kind]
         raise Refusal(refusal.status, refusal.code, refusal.message)
-    return _REPLIES.get(kind)
+    if fault.kind == "echo":
+        raise _echo(call)
+    if fault.kind in ("302", "307"):
+        return Reply(status=int(fault.kind), headers={"Location": fault.redirect_to})
+    return _REPLIES.get(fault.kind)
+
+
+def _echo(call: Call) -> Refusal:
+    """Return a refusal as careless gateways word it: with the credential in it."""
+    sent = (
+        f"Rejected request with header Authorization: {call.headers.get('Authorization')}"
+    )
+    if call.path.startswith("/oidc/"):
+        return Refusal(400, "BAD_REQUEST", sent)
+    return Refusal(403, "PERMISSION_DENIED", sent)
 
 
 def forget_token(kind: Kind, call: Call) -> Call:

@@ -31,13 +31,13 @@ def route(method: str, *templates: str) -> Callable[[F], F]:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint: which function of which service, and under which limit."""
+    """One endpoint: which function of which service, and under which limit, if any."""
 
     method: str
     template: str
     service: type[Service]
     handler: Handler
-    lane: LaneRule
+    lane: LaneRule | None
     pattern: re.Pattern[str] | None
 
     def match(self, path: str) -> dict[str, str] | None:
@@ -86,8 +86,13 @@ class Router:
 
 def _routes(service: type[Service]) -> Iterable[Route]:
     for method, template, handler in (*service.made_routes, *_marked(service)):
-        rule = rule_of(method, template)
+        rule = None if _open(method, template) else rule_of(method, template)
         yield Route(method, template, service, handler, rule, _compile(template))
+
+
+def _open(method: str, template: str) -> bool:
+    """Return whether this only tells how to log in, which has no limit."""
+    return method == "GET" and not template.startswith("/api/")
 
 
 def _marked(service: type[Service]) -> Iterable[MadeRoute]:
@@ -97,8 +102,9 @@ def _marked(service: type[Service]) -> Iterable[MadeRoute]:
 
 
 def _family(path: str) -> str:
-    """Return the first three segments, which no template of ours leaves open."""
-    return "/".join(path.split("/", 4)[:4]).partition("{")[0]
+    """Return the first segments, as many as no template of ours leaves open."""
+    count = 3 if path.startswith("/api/") else 2
+    return "/".join(path.split("/", count + 1)[: count + 1]).partition("{")[0]
 
 
 def _compile(template: str) -> re.Pattern[str] | None:

@@ -1,12 +1,16 @@
 """One workspace (or the account) of a fleet, as tests and tools hold it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from asyncdbx.simulator.call import Json
 from asyncdbx.simulator.faults import Fault
 from asyncdbx.simulator.host import Host
+from asyncdbx.simulator.logins import Logins
 from asyncdbx.simulator.quota import LaneStats
 from asyncdbx.simulator.world import Row, World
+
+Login = Literal["pat", "oauth-m2m"]
 
 
 @dataclass
@@ -16,6 +20,7 @@ class SimulatedWorkspace:
     Attributes:
         faults: What goes wrong; may be changed at any time.
         account_id: Of an account host; "" for a workspace.
+        status: What the account says of it: RUNNING, FAILED, PROVISIONING, ...
     """
 
     name: str
@@ -24,11 +29,36 @@ class SimulatedWorkspace:
     server: Host
     faults: list[Fault]
     account_id: str = ""
+    status: str = "RUNNING"
 
     @property
     def host(self) -> str:
         """Its URL."""
         return self.server.url
+
+    @property
+    def address(self) -> str:
+        """Its host and port; the account calls that the deployment name."""
+        return self.host.removeprefix("http://")
+
+    @property
+    def workspace_id(self) -> int:
+        """16 digits; 0 for the account."""
+        return self.world.workspace_id
+
+    @property
+    def logins(self) -> Logins:
+        """Who may call, and which tokens were given out; may be changed at any time."""
+        return self.world.logins
+
+    @property
+    def skew(self) -> float:
+        """How far its clock is ahead, in seconds; may be changed at any time."""
+        return self.world.skew
+
+    @skew.setter
+    def skew(self, seconds: float) -> None:
+        self.world.skew = seconds
 
     @property
     def requests(self) -> int:
@@ -59,13 +89,23 @@ class SimulatedWorkspace:
         """Switch it off: open connections are reset, new ones refused."""
         await self.server.stop()
 
+    async def go_dark(self) -> None:
+        """Cut it off: connecting is neither accepted nor refused, and times out."""
+        await self.server.go_dark()
+
     async def start(self) -> None:
         """Switch it on again, on the same port and in the same state."""
         await self.server.start()
 
-    def profile(self) -> str:
+    def profile(self, login: Login = "pat") -> str:
         """Return its section of a ``.databrickscfg``."""
-        lines = [f"[{self.name}]", f"host = {self.host}", f"token = {self.token}"]
+        values = {"host": self.host, **self._credentials(login)}
         if self.account_id:
-            lines.append(f"account_id = {self.account_id}")
-        return "\n".join(lines) + "\n"
+            values["account_id"] = self.account_id
+        lines = [f"{key} = {value}" for key, value in values.items()]
+        return "\n".join([f"[{self.name}]", *lines]) + "\n"
+
+    def _credentials(self, login: Login) -> dict[str, str]:
+        if login == "pat":
+            return {"token": self.token}
+        return self.logins.principal._asdict()

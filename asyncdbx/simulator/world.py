@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from time import time
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asyncdbx.simulator.call import Answer, Call, Json, missing
+from asyncdbx.simulator.logins import Logins
 
 S = TypeVar("S", bound="Service")
 MadeRoute = tuple[str, str, Callable[[Any, Call], Answer]]
@@ -70,8 +72,10 @@ class World:
         size: How large this workspace is; 1.0 is production at scale 1.
         workspace_id: 16 digits; 0 for the account.
         now: Simulated time, in seconds since 1970.
+        logins: Who may call.
         services: Every service family there is here.
-        facts: What the fleet tells its account host (workspaces, account id).
+        facts: What the fleet tells its hosts (workspaces, account id, where to log in).
+        skew: How far the clock of this host is ahead of the real one, in seconds.
     """
 
     name: str
@@ -79,8 +83,10 @@ class World:
     size: float
     workspace_id: int
     now: Callable[[], float]
+    logins: Logins
     services: tuple[type[Service], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    skew: float = 0.0
     _services: dict[type[Service], Service] = field(
         default_factory=dict[type[Service], Service]
     )
@@ -125,6 +131,10 @@ class World:
     def random(self, topic: str) -> Random:
         """Return a source of numbers that depends on seed, workspace and topic only."""
         return Random(f"{self.seed}/{self.name}/{topic}")
+
+    def wall_clock(self) -> float:
+        """Return what the host takes for the real time, in seconds since 1970."""
+        return time() + self.skew
 
     def milliseconds(self) -> int:
         """Return simulated time in epoch milliseconds."""

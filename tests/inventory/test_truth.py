@@ -285,4 +285,13 @@ def test_the_official_sdk_finds_the_same(
         client = WorkspaceClient(host=twin["prod"].host, token=twin["prod"].token)
         found = SDK.WORKSPACE[resource](client)
         name = "prod"
-    SDK._compare(found, [row["record"] for row in table(whole.folder, resource, name)])
+    records = [row["record"] for row in table(whole.folder, resource, name)]
+    SDK._compare(found, [_moved(record, twin) for record in records])
+
+
+def _moved(record: dict[str, Any], twin: Simulator) -> dict[str, Any]:
+    """Return a record as the twin has it, whose workspaces listen on other ports."""
+    if "deployment_name" not in record:
+        return record
+    address = twin[record["workspace_name"]].address
+    return record | {"deployment_name": address}

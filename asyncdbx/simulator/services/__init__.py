@@ -1,5 +1,6 @@
 """The service families; adding one is a class and a word in these lists."""
 
+from asyncdbx.simulator.oidc import AccountOidc, WorkspaceOidc
 from asyncdbx.simulator.services.account import Account
 from asyncdbx.simulator.services.clusters import Clusters
 from asyncdbx.simulator.services.compute import (
@@ -56,5 +57,6 @@ WORKSPACE: tuple[type[Service], ...] = (
     UnityCatalog,
     Files,
     Permissions,
+    WorkspaceOidc,
 )
-ACCOUNT: tuple[type[Service], ...] = (Account, AccountDirectory)
+ACCOUNT: tuple[type[Service], ...] = (Account, AccountDirectory, AccountOidc)

@@ -1,13 +1,14 @@
 """The account: workspaces and what they are built from, most of it as bare arrays."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from asyncdbx.simulator.call import Answer, Call, Json
 from asyncdbx.simulator.paging import Pages
 from asyncdbx.simulator.router import route
 from asyncdbx.simulator.services.unity_seed import METASTORE
 from asyncdbx.simulator.words import past, uuid
-from asyncdbx.simulator.world import MadeRoute, Row, Service, World, known, rows
+from asyncdbx.simulator.world import MadeRoute, Row, Service, World, by, known, rows
 
 _A = "/api/2.0/accounts/{account_id}/"
 # path -> resource name, id and name of a record
@@ -31,6 +32,27 @@ _ARRAYS: Mapping[str, tuple[str, str, str]] = {
 _DELIVERIES = Pages("log_delivery_configurations", size="", default=5)
 
 
+class Deployment(Protocol):
+    """A workspace of the fleet, as the account sees it.
+
+    Attributes:
+        status: May change at any time.
+    """
+
+    name: str
+    status: str
+
+    @property
+    def workspace_id(self) -> int:
+        """16 digits."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Host and port; known once it has been started."""
+        ...
+
+
 def _array_routes() -> Iterator[MadeRoute]:
     for path in _ARRAYS:
         yield "GET", _A + path, _bound(path, Account.list_array)
@@ -52,33 +74,44 @@ class Account(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.account_id = str(world.facts["account_id"])
-        self.tables = {path: self._table(path) for path in _ARRAYS}
+        self._made_at = {
+            deployment.workspace_id: past(self.random) for deployment in self._deployments()
+        }
+        self._tables = {path: self._table(path) for path in _ARRAYS if path != "workspaces"}
         self.deliveries = [self._delivery(number) for number in range(world.count(12))]
 
     def _table(self, path: str) -> dict[str, Json]:
-        if path == "workspaces":
-            workspaces: Mapping[str, int] = self.world.facts["workspaces"]
-            return {
-                str(id_): self._workspace(name, id_) for name, id_ in workspaces.items()
-            }
         _, id_key, name_key = _ARRAYS[path]
         made = [
             self._item(id_key, name_key, number) for number in range(self.world.count(6))
         ]
         return {item[id_key]: item for item in made}
 
-    def _workspace(self, name: str, id_: int) -> Json:
+    def _deployments(self) -> Sequence[Deployment]:
+        found: Sequence[Deployment] = self.world.facts["workspaces"]
+        return found
+
+    def _records(self, path: str) -> Mapping[str, Json]:
+        """Return a table; that of the workspaces as they are at this moment."""
+        if path == "workspaces":
+            return by("workspace_id", map(self._workspace, self._deployments()))
+        return self._tables[path]
+
+    def _workspace(self, deployment: Deployment) -> Json:
         return {
-            "workspace_id": id_,
-            "workspace_name": name,
-            "deployment_name": f"simulated-{name}",
+            "workspace_id": deployment.workspace_id,
+            "workspace_name": deployment.name,
+            "deployment_name": deployment.address,
             "account_id": self.account_id,
             "aws_region": "eu-central-1",
-            "workspace_status": "RUNNING",
-            "workspace_status_message": "Workspace is running.",
-            "creation_time": past(self.random),
+            "workspace_status": deployment.status,
+            "workspace_status_message": f"Workspace is {deployment.status.lower()}.",
+            "creation_time": self._made_at[deployment.workspace_id],
             "pricing_tier": "ENTERPRISE",
-            "custom_tags": {"umgebung": name},
+            "credentials_id": next(iter(self._tables["credentials"])),
+            "storage_configuration_id": next(iter(self._tables["storage-configurations"])),
+            "network_id": next(iter(self._tables["networks"])),
+            "custom_tags": {"umgebung": deployment.name},
         }
 
     def _item(self, id_key: str, name_key: str, number: int) -> Json:
@@ -114,15 +147,15 @@ class Account(Service):
         }
 
     def _lister(self, path: str) -> Callable[[], list[Row]]:
-        return lambda: rows(self.tables[path].values())
+        return lambda: rows(self._records(path).values())
 
     def list_array(self, path: str, call: Call) -> list[Json]:
         """List all as a bare array."""
-        return [*self.tables[path].values()]
+        return [*self._records(path).values()]
 
     def get_item(self, path: str, call: Call) -> Json:
         """Return one."""
-        return known(self.tables[path], call.args["id"], path)
+        return known(self._records(path), call.args["id"], path)
 
     @route("GET", _A + "log-delivery")
     def log_delivery(self, call: Call) -> Json:
@@ -137,10 +170,7 @@ class Account(Service):
     @route("GET", _A + "metastores/{metastore_id}/workspaces")
     def metastore_workspaces(self, call: Call) -> Json:
         """List the workspaces of a metastore: plain integers."""
-        return {"workspace_ids": [item["workspace_id"] for item in self._workspaces()]}
-
-    def _workspaces(self) -> list[Json]:
-        return [*self.tables["workspaces"].values()]
+        return {"workspace_ids": [each.workspace_id for each in self._deployments()]}
 
 
 _METASTORE: Json = {

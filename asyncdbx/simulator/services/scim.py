@@ -152,6 +152,18 @@ def _member(user: Json) -> Json:
     return {"display": user["displayName"], "value": user["id"], "$ref": reference}
 
 
+def _service_principal(application_id: str) -> Json:
+    """Return a service principal as ``Me`` shows it: its user name is its application."""
+    return {
+        "schemas": [_SCHEMA + "User", _SCHEMA + "ServicePrincipal"],
+        "id": str(int(application_id.replace("-", "")[:13], 16)),
+        "userName": application_id,
+        "applicationId": application_id,
+        "displayName": "nightly-inventory",
+        "active": True,
+    }
+
+
 def _shown(record: Json, call: Call) -> Json:
     return project(record, call.text("attributes", ""), call.text("excludedAttributes", ""))
 
@@ -199,8 +211,9 @@ class WorkspaceDirectory(Directory):
     def me(self, call: Call) -> Reply:
         """Return the caller; the header names the workspace."""
         user = next(iter(self.tables["Users"].values()))
+        caller = _service_principal(call.caller) if call.caller else user
         headers = {"X-Databricks-Org-Id": str(self.world.workspace_id)}
-        return Reply(orjson.dumps(_shown(user, call)), headers=headers)
+        return Reply(orjson.dumps(_shown(caller, call)), headers=headers)
 
 
 class AccountDirectory(Directory):
