@@ -197,7 +197,7 @@ class ApiError(CallError):
 
 
 class Unauthenticated(ApiError):
-    """401: the credential is missing, wrong or expired."""
+    """401, or a 403 that says so: the credential is missing, wrong or expired."""
 
 
 class Denied(ApiError):

@@ -6,7 +6,6 @@ where the endpoint's repeat-safety is known.
 
 import asyncio
 import ssl
-import sys
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -436,9 +435,3 @@ def _tls_words(error: aiohttp.ClientConnectorError) -> str:
     reason = getattr(cause, "verify_message", "") or str(cause or error.os_error)
     kind = "certificate" if isinstance(cause, ssl.SSLCertVerificationError) else "TLS"
     return f"{kind} of {error.host} refused: {reason}"
-
-
-def default_user_agent(version: str) -> str:
-    """Return ``asyncdbx/<version> python/<version>``, the platform's convention."""
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"asyncdbx/{version} python/{python}"

@@ -67,6 +67,8 @@ SHAPES: dict[str, tuple[bytes, str, str]] = {
         "",
         "no such user",
     ),
+    "token endpoint": (b'{"error": "invalid_client", "error_description": "who?"}',
+                       "invalid_client", "who?"),
     "plain": (b"PERMISSION_DENIED: not an admin\n", "PERMISSION_DENIED", "not an admin"),
     "plain over lines": (b"ABORTED: a\nb", "ABORTED", "a\nb"),
     "text": (b"No webapps are available to handle your request", "",
@@ -103,6 +105,23 @@ def test_every_shape_of_a_body_is_understood(shape: str, status: int) -> None:
     error = judged(status, body, Content_Type="text/x")
 
     assert (error.error_code, error.message) == (word, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error_code": 403, "message": "Invalid access token. [ReqId: 1]"}',
+         Unauthenticated),
+        (b'{"error_code": "403", "message": "Token is expiring within 30 seconds."}',
+         Unauthenticated),
+        (b'{"error_code": 403, "message": "Source IP address is blocked by IP ACL"}',
+         Denied),
+        (b'{"error_code": "PERMISSION_DENIED", "message": "Token expired"}', Denied),
+    ],
+)  # fmt: skip
+def test_a_bad_token_is_refused_with_403_as_well(body: bytes, kind: type) -> None:
+    """What stands before all services says so in words; a denial has a code of its own."""
+    assert type(judged(403, body)) is kind
 
 
 def test_a_long_page_is_cut() -> None:

@@ -24,7 +24,6 @@ from asyncdbx.transport import (
     Timeouts,
     Transport,
     _Exchange,
-    default_user_agent,
     told,
 )
 
@@ -843,8 +842,3 @@ async def test_sending_needs_a_task() -> None:
 
         asyncio.get_running_loop().call_soon(send)
         assert await failed == "an exchange needs a task, so that it can be ended"
-
-
-def test_the_user_agent_says_who_and_with_what() -> None:
-    """As the platform asks for: product and version, then Python's."""
-    assert re.fullmatch(r"asyncdbx/1\.2 python/3\.\d+", default_user_agent("1.2"))

@@ -21,6 +21,7 @@ from asyncdbx.config import (
     WorkspaceConfig,
 )
 from asyncdbx.errors import ConfigError
+from asyncdbx.user_agent import UserAgent
 
 __all__ = ["Logins"]
 
@@ -40,10 +41,12 @@ class Logins:
 
     Args:
         send: Sends what a login needs to be sent.
+        agent: Says in each request how it logs in; None if something else does.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, agent: UserAgent | None = None) -> None:
         self._send = send
+        self._agent = agent
         self._sources: dict[Hashable, TokenSource] = {}
 
     def credential(self, config: WorkspaceConfig) -> Credential:
@@ -58,6 +61,8 @@ class Logins:
         fixed: dict[str, str] = {}
         if config.workspace_id and config.scope == "workspace":
             fixed["X-Databricks-Workspace-Id"] = config.workspace_id
+        if self._agent is not None and config.login is not None:
+            fixed["User-Agent"] = self._agent.text(config.login.kind)
         match config.login:
             case None:
                 raise ConfigError(f"workspace {config.name} has no login")

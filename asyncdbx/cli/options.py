@@ -3,7 +3,8 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Generator, Mapping
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -12,8 +13,9 @@ import click
 
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.cli.log import LogFormat, warn
+from asyncdbx.cli.loop import run_async
 from asyncdbx.config import LANES, WorkspaceConfig, lanes_path, resolve
-from asyncdbx.errors import ConfigError
+from asyncdbx.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from asyncdbx.fleet import Fleet
@@ -32,6 +34,8 @@ class Selection:
         profiles: Names of profiles, in the order given.
         all_profiles: Every profile with a host.
         netrc: Take logins from ``.netrc`` where a host comes with none.
+        account: Profile of an account, whose workspaces are taken; None for profiles.
+        match: Of all these, take those in whose names it is found.
         limit_files: Limits on top of the package's, the last one the strongest.
         connections: Requests in flight at once, over all workspaces.
         stats: Show in the end what happened on each lane.
@@ -40,23 +44,50 @@ class Selection:
     profiles: tuple[str, ...] = ()
     all_profiles: bool = False
     netrc: bool = False
+    account: str | None = None
+    match: re.Pattern[str] | None = None
     limit_files: tuple[Path, ...] = ()
     connections: int = CONNECTIONS
     stats: bool = False
 
     def configs(self) -> list[WorkspaceConfig]:
-        """Return the workspaces.
+        """Return the workspaces; an account is asked for its own.
 
         Raises:
             ConfigError: a profile or a credential is missing or cannot be used.
+            UsageError: Options exclude each other, or nothing is left.
+            CallError: The account cannot be asked.
         """
+        found = self._resolved() if self.account is None else self._of_account()
+        if self.match is None:
+            return found
+        chosen = [config for config in found if self.match.search(config.name)]
+        if not chosen:
+            raise UsageError(
+                f"--match {self.match.pattern!r} is found in none of {len(found)} names:"
+                f" {some_of([config.name for config in found])}"
+            )
+        return chosen
+
+    def _resolved(self) -> list[WorkspaceConfig]:
         return resolve(
-            self.profiles,
+            (self.account,) if self.account else self.profiles,
             all_profiles=self.all_profiles,
             netrc=self.netrc,
             environ=os.environ,
             home=Path.home(),
         )
+
+    def _of_account(self) -> list[WorkspaceConfig]:
+        if self.profiles or self.all_profiles:
+            raise UsageError("--account takes an account's workspaces; leave out profiles")
+        from asyncdbx.fleet import Fleet, find_workspaces  # noqa: PLC0415 - as in fleet
+
+        account = Fleet(self._resolved(), limits=self.limits(), lanes=usable_lanes())
+        found = run_async(find_workspaces(account))
+        if not found:
+            raise UsageError(f"account {self.account} has no workspace")
+        return found
 
     def limits(self) -> Limits:
         """Return the limits.
@@ -142,6 +173,12 @@ def _is_there(path: Path) -> bool:
     return True
 
 
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Return the first few names."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
 profile_option = click.option(
     "-p",
     "--profile",
@@ -166,6 +203,34 @@ limits_option = click.option(
     metavar="FILE",
     help="TOML with limits of your own, on top of the published ones; repeatable."
     " [$ASYNCDBX_LIMITS]",
+)
+account_option = click.option(
+    "--account",
+    metavar="PROFILE",
+    help="All workspaces of an account, logged in to with the account's service principal.",
+)
+
+
+class Regex(click.ParamType[re.Pattern[str]]):
+    """A regular expression."""
+
+    name = "regex"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> re.Pattern[str]:
+        """Compile it, or say where it is wrong."""
+        try:
+            return re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+
+
+match_option = click.option(
+    "--match",
+    type=Regex(),
+    metavar="REGEX",
+    help="Of the chosen workspaces, those in whose names it is found.",
 )
 connections_option = click.option(
     "--connections",
@@ -201,6 +266,8 @@ CHOICE = {
     "profiles": profile_option,
     "all_profiles": all_profiles_option,
     "netrc": netrc_option,
+    "account": account_option,
+    "match": match_option,
     "limit_files": limits_option,
 }
 WORK = {"connections": connections_option, "stats": stats_option}

@@ -5,6 +5,7 @@ touches the network. What a secret is stays behind ``Secret``; ``redact`` takes 
 out of text that came from elsewhere.
 """
 
+from asyncdbx.config.account import check_account, workspaces_of
 from asyncdbx.config.choice import resolve
 from asyncdbx.config.logins import (
     M2M,
@@ -37,9 +38,11 @@ __all__ = [
     "Sdk",
     "Secret",
     "WorkspaceConfig",
+    "check_account",
     "lane_group",
     "lane_key",
     "lanes_path",
     "redact",
     "resolve",
+    "workspaces_of",
 ]

@@ -1,7 +1,8 @@
 """What an answer means: the one place where status and error code become an error.
 
-Pure. Never decided from message text, which the API does not promise to keep, with one
-documented exception: the sentence that names a concurrency limit.
+Pure. Never decided from message text, which the API does not promise to keep, with two
+documented exceptions: the sentence that names a concurrency limit, and those that refuse a
+token with a 403.
 """
 
 import datetime as dt
@@ -48,6 +49,12 @@ MISSING_IS_400 = frozenset({"clusters.get", "jobs.get", "jobs.get_run"})
 # "Workspace 123 exceeded the concurrent limit of 20 requests." (429 without Retry-After;
 # from SCIM as HTTP 500 with a limit of 4: sdk-go PR #721, ucx #401).
 CONCURRENCY = re.compile(r"exceeded the concurrent limit of ([0-9]{1,6}) requests")
+
+# What stands before all services refuses a token that is unknown or past its end with 403
+# and the number as its code: "Invalid access token.", "Token is expiring within 30
+# seconds." (databricks-sdk-go #873, databricks-vscode #583). A denial has a word for code,
+# and a blocked network another text.
+BAD_TOKEN = re.compile(r"(?i)invalid access token|token is expiring|token expired")
 
 PLAIN_CODE = re.compile(r"\s*([A-Z][A-Z_]{3,}): (.*)", re.DOTALL)
 HTML_WORDS = re.compile(
@@ -106,6 +113,8 @@ def _kind(endpoint: str, status: int, code: str, message: str) -> type[ApiError]
     refused = status in {429, 500} or code in THROTTLED_CODES
     if refused and CONCURRENCY.search(message):
         return ConcurrencyExceeded
+    if status == 403 and code == "403" and BAD_TOKEN.search(message):
+        return Unauthenticated
     by_code = _kind_of_code(endpoint, code)
     return by_code or _kind_of_status(status)
 

@@ -1,6 +1,6 @@
 """The public face: a fleet of workspaces; call, list, walk, map."""
 
-from asyncdbx.fleet.fleet import Fleet
+from asyncdbx.fleet.fleet import Fleet, find_workspaces
 from asyncdbx.fleet.outcomes import Call, Outcome, Outcomes
 from asyncdbx.fleet.pages import Part, RawRecord
 from asyncdbx.fleet.tree import Tree, tree_of
@@ -17,5 +17,6 @@ __all__ = [
     "Tree",
     "Walk",
     "Workspace",
+    "find_workspaces",
     "tree_of",
 ]

@@ -1,7 +1,7 @@
 """The workspaces of one run, and everything they share: connections, lanes, limits."""
 
-import importlib.metadata
 import os
+import re
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -11,21 +11,29 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 from asyncdbx.auth import Logins
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.config import WorkspaceConfig, lanes_path, resolve
+from asyncdbx.config import (
+    WorkspaceConfig,
+    check_account,
+    lanes_path,
+    resolve,
+    workspaces_of,
+)
 from asyncdbx.engine import Engine, RetryPolicy, Site, Ticket
 from asyncdbx.errors import UsageError
 from asyncdbx.fleet.login_lanes import LoginLanes
 from asyncdbx.fleet.outcomes import Call, Outcomes
 from asyncdbx.fleet.workspace import Workspace
 from asyncdbx.limiter import Lane, opened
-from asyncdbx.transport import Timeouts, Transport, default_user_agent
+from asyncdbx.transport import Timeouts, Transport
+from asyncdbx.user_agent import UserAgent
 
-__all__ = ["Fleet"]
+__all__ = ["Fleet", "find_workspaces"]
 
 WINDOW = 2_000  # calls read ahead by map
 
@@ -41,6 +49,8 @@ class Fleet:
         retry: How patient a call is.
         lanes: File in which this host keeps what lanes have learned, and which processes
             that overlap share; None to begin anew and go alone.
+        user_agent: What requests say of who sends them; what the environment says if
+            left out.
     """
 
     def __init__(  # noqa: PLR0913 - each an option of its own
@@ -52,13 +62,14 @@ class Fleet:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         lanes: Path | None = None,
+        user_agent: UserAgent | None = None,
     ) -> None:
-        agent = default_user_agent(importlib.metadata.version("asyncdbx"))
-        self._transport = Transport(timeouts=timeouts, user_agent=agent)
+        agent = user_agent or UserAgent.of(os.environ, version("asyncdbx"))
+        self._transport = Transport(timeouts=timeouts, user_agent=agent.text())
         self._engine = Engine(self._transport, connections=connections, retry=retry)
         self.limits = limits or Limits.load()
         self._lanes = lanes
-        self._logins = Logins(LoginLanes(self._engine, self.limits).send)
+        self._logins = Logins(LoginLanes(self._engine, self.limits).send, agent)
         self._workspaces = {config.name: self._workspace(config) for config in configs}
         self._stack = AsyncExitStack()
 
@@ -92,6 +103,27 @@ class Fleet:
             ),
             lanes=lanes_path(os.environ, Path.home()),
         )
+
+    @classmethod
+    async def from_account(cls, profile: str, *, match: str = "") -> "Fleet":
+        """Return the fleet of an account's workspaces, as the account lists them.
+
+        Each is logged in to with the account's own service principal. One that does not
+        run is in the fleet as well, and its calls say why they are not made.
+
+        Args:
+            profile: Of the account.
+            match: A regular expression; takes the workspaces in whose names it is found.
+
+        Raises:
+            ConfigError: The profile is missing, cannot be used, or is no account's.
+            CallError: The account cannot be asked.
+        """
+        [account] = resolve([profile], environ=os.environ, home=Path.home())
+        lanes = lanes_path(os.environ, Path.home())
+        found = await find_workspaces(cls([account], lanes=lanes))
+        chosen = [config for config in found if re.search(match, config.name)]
+        return cls(chosen, lanes=lanes)
 
     async def __aenter__(self) -> Self:
         if self._lanes is not None:
@@ -157,3 +189,20 @@ class Fleet:
     def _ticket(self, call: Call) -> Ticket:
         workspace = self._workspaces.get(call.workspace) or self[call.workspace]
         return workspace.ticket(call.endpoint, call.arguments)
+
+
+async def find_workspaces(account: Fleet) -> list[WorkspaceConfig]:
+    """Return the workspaces of the account that is alone in a fleet.
+
+    Args:
+        account: Not entered yet; it is left again.
+
+    Raises:
+        ConfigError: It is no account, or its login is good for one host only.
+        CallError: It cannot be asked.
+    """
+    [one] = account
+    check_account(one.config)
+    async with account:
+        records = [record async for record in one.list("workspaces.list")]
+    return workspaces_of(one.config, records)

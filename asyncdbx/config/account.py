@@ -1,0 +1,150 @@
+"""What an account says of its workspaces, as workspaces to talk to. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from asyncdbx.config.host import parse_host
+from asyncdbx.config.logins import (
+    M2M,
+    AzureClientSecret,
+    AzureMsi,
+    Basic,
+    Federation,
+    Login,
+    Pat,
+    Sdk,
+)
+from asyncdbx.config.secret import Secret
+from asyncdbx.config.workspace import WorkspaceConfig
+from asyncdbx.errors import ConfigError
+
+RUNNING = "RUNNING"
+
+Record = Mapping[str, Any]
+
+
+def check_account(account: WorkspaceConfig) -> None:
+    """See that workspaces can be found with a profile, and be logged in to.
+
+    Raises:
+        ConfigError: It is a workspace's, or its login is good for one host only.
+    """
+    if account.scope != "account":
+        raise ConfigError(
+            f"{account.origin}: this is a workspace; --account needs the profile of an"
+            " account, with host and account_id"
+        )
+    if isinstance(account.login, Pat | Basic | None):
+        raise ConfigError(
+            f"{account.origin}: a token or password is good for one host; to log in to the"
+            " account's workspaces, too, give client_id and client_secret of a service"
+            " principal"
+        )
+
+
+def workspaces_of(
+    account: WorkspaceConfig, records: Iterable[Record]
+) -> list[WorkspaceConfig]:
+    """Return the workspaces of an account by name, with the account's own login.
+
+    One that does not run, or whose host is not said, is closed: it says why, and nothing is
+    sent there. Workspaces that share a name are told apart by their ids.
+
+    Args:
+        account: Where the records are from.
+        records: Of the account's ``workspaces.list``.
+    """
+    found = list(records)
+    names = Counter(_name(record) for record in found)
+    configs = [_workspace(account, record, names) for record in found]
+    return sorted(configs, key=lambda config: config.name)
+
+
+def _workspace(
+    account: WorkspaceConfig, record: Record, names: Mapping[str, int]
+) -> WorkspaceConfig:
+    name, number = _name(record), str(record.get("workspace_id", ""))
+    if names[name] > 1:
+        name = f"{name}-{number}"
+    host, closed = _host(account.host, record), _closed(record)
+    if not host:
+        host, closed = "https://unknown.invalid", closed or "its account names no host"
+    return WorkspaceConfig(
+        name=name,
+        host=host,
+        login=_login(account.login, host, record),
+        origin=f"workspace {number} of {account.origin}",
+        closed=closed,
+    )
+
+
+def _name(record: Record) -> str:
+    named = record.get("workspace_name") or record.get("deployment_name")
+    return str(named or record.get("workspace_id", "unknown"))
+
+
+def _closed(record: Record) -> str:
+    status = record.get("workspace_status")
+    if status in {None, RUNNING}:
+        return ""
+    message = record.get("workspace_status_message")
+    return f"its account says {status}{f' ({message})' if message else ''}"
+
+
+def _host(account_host: str, record: Record) -> str:
+    """Return the host of a workspace; empty if the account does not say it.
+
+    An account ``accounts.ZONE`` has its workspaces at ``DEPLOYMENT.ZONE``: AWS, Azure,
+    Google and the government clouds alike. One on this machine names address and port.
+
+    Source:
+        databricks-sdk 0.162.0, environments.py ``deployment_url``.
+    """
+    deployment = record.get("deployment_name")
+    # Nothing in it may end the name early: it decides where a secret goes.
+    if not isinstance(deployment, str) or not re.fullmatch(r"[\w.-]+(:\d+)?", deployment):
+        return ""
+    parts = urlsplit(account_host)
+    if parts.scheme == "https":
+        deployment += "." + (parts.hostname or "").partition(".")[2]
+    try:
+        host = parse_host(f"{parts.scheme}://{deployment}")
+    except ValueError:
+        return ""
+    return host.url
+
+
+def _login(login: Login | None, host: str, record: Record) -> Login | None:
+    """Return the account's login for one of its workspaces."""
+    match login:
+        case M2M() | Federation():
+            return replace(login, oauth=replace(login.oauth, discovery_url=""))
+        case AzureClientSecret() | AzureMsi():
+            azure = replace(login.azure, resource_id=_resource_id(record))
+            return replace(login, azure=azure)
+        case Sdk():
+            settings = {**login.settings, "host": Secret(host)}
+            settings.pop("account_id", None)
+            return replace(login, settings=settings)
+        case _:
+            return login
+
+
+def _resource_id(record: Record) -> str:
+    """Return what Azure calls a workspace; empty if it is not one of Azure's.
+
+    Source:
+        databricks-sdk 0.162.0, azure.py ``get_azure_resource_id``.
+    """
+    info: Mapping[str, Any] = record.get("azure_workspace_info") or {}
+    if not info:
+        return ""
+    return (
+        f"/subscriptions/{info.get('subscription_id')}"
+        f"/resourceGroups/{info.get('resource_group')}"
+        f"/providers/Microsoft.Databricks/workspaces/{record.get('workspace_name')}"
+    )
