@@ -30,6 +30,11 @@ class Credential(Protocol):
         """What must not be seen of any headers, for ``redact``."""
         ...
 
+    @property
+    def ends_at(self) -> float | None:
+        """Loop time at which they end if nothing replaces them; None if nobody said."""
+        ...
+
     async def headers(self) -> Headers:
         """Return the headers to send, as soon as there are valid ones in ``ready``.
 
@@ -49,13 +54,15 @@ class StaticCredential:
     Attributes:
         ready: The headers; cannot be changed, because all calls share them.
         secrets: Every form in which the secret could be echoed.
+        ends_at: None.
     """
 
-    __slots__ = ("ready", "secrets")
+    __slots__ = ("ends_at", "ready", "secrets")
 
     def __init__(self, headers: Headers, secrets: tuple[Secret, ...]) -> None:
         self.ready: Headers = _frozen(headers)
         self.secrets: tuple[Secret, ...] = secrets
+        self.ends_at: float | None = None
 
     async def headers(self) -> Headers:
         """Return the headers; nothing is waited for."""
@@ -102,6 +109,12 @@ class TokenCredential:
     def secrets(self) -> tuple[Secret, ...]:
         """Secrets of this login, and of its present and last tokens."""
         return sum(self._seen, self._secrets)
+
+    @property
+    def ends_at(self) -> float | None:
+        """Loop time at which the first of the tokens ends; None if nobody said."""
+        ends = [source.ends_at for source in self.sources if source.ends_at is not None]
+        return min(ends, default=None)
 
     async def headers(self) -> Headers:
         """Return headers of valid tokens, fetched if need be.

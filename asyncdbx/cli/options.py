@@ -97,11 +97,12 @@ class Selection:
         """
         return Limits.load(*self.limit_files)
 
-    def fleet(self, log_format: LogFormat = "text") -> "Fleet":
+    def fleet(self, log_format: LogFormat = "text", **options: Any) -> "Fleet":
         """Return the fleet, to be entered.
 
         Args:
             log_format: Of a warning.
+            options: Of ``Fleet``.
 
         Raises:
             ConfigError: as ``configs``, ``limits`` and ``usable_lanes``.
@@ -113,21 +114,23 @@ class Selection:
             limits=self.limits(),
             connections=self.connections,
             lanes=usable_lanes(log_format),
+            **options,
         )
 
     @contextlib.contextmanager
-    def at_work(self, log_format: LogFormat = "text") -> Generator["Fleet"]:
+    def at_work(self, log_format: LogFormat = "text", **options: Any) -> Generator["Fleet"]:
         """Give the fleet, to be entered; however the block ends, show ``stats`` then.
 
         Args:
             log_format: Of what is said on stderr.
+            options: Of ``Fleet``.
 
         Raises:
             ConfigError: as ``fleet``.
         """
         from asyncdbx.cli.stats import show_lanes  # noqa: PLC0415 - as in fleet
 
-        fleet = self.fleet(log_format)
+        fleet = self.fleet(log_format, **options)
         try:
             yield fleet
         finally:

@@ -1,5 +1,6 @@
 """One workspace or account of a fleet: call an endpoint, list, walk a tree."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar, cast
@@ -71,6 +72,22 @@ class Workspace:
         ticket = self.ticket(endpoint, arguments)
         ticket.urgent = True
         return await self.run(ticket)
+
+    async def log_in(self) -> None:
+        """Wait until there is a token to send; calls do so by themselves.
+
+        Raises:
+            CallError: There is none to be had.
+        """
+        try:
+            await self._site.credential.headers()
+        except CallError as error:
+            raise self._site.sign(error, "login") from None
+
+    def login_ends_in(self) -> float | None:
+        """Return the seconds until the present token ends; None if nobody says."""
+        ends = self._site.credential.ends_at
+        return None if ends is None else ends - asyncio.get_running_loop().time()
 
     async def list(
         self, endpoint: str, /, **arguments: Any

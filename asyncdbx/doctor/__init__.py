@@ -1,0 +1,9 @@
+"""Whether workspaces can be worked with: connection, certificate, login, clock, services.
+
+What is asked is what an inventory would ask, one small page of each.
+"""
+
+from asyncdbx.doctor.examine import examine
+from asyncdbx.doctor.finding import Finding, exit_code
+
+__all__ = ["Finding", "examine", "exit_code"]

@@ -1,0 +1,128 @@
+"""Whether a host is there at all: one connection, no login, the head of one answer."""
+
+import asyncio
+import email.utils
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["Reached", "Unreached", "probe"]
+
+LONGEST_HEAD = 2**16  # bytes
+DEFAULT_PORT = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A host that answers.
+
+    Attributes:
+        seconds: Until the connection stood, TLS included.
+        certificate_ends: When its certificate ends, seconds since 1970; None without TLS.
+        skew: Seconds by which its clock is ahead of ours, give or take one and the time of
+            the answer; None if it does not say.
+    """
+
+    seconds: float
+    certificate_ends: float | None
+    skew: float | None
+
+
+class Unreached(Exception):
+    """A host that does not answer; says why."""
+
+
+async def probe(host: str, within: float) -> Reached:
+    """Connect to a host, look at its certificate and at its clock.
+
+    Args:
+        host: ``https://name[:port]``.
+        within: Seconds until the connection has to stand, and again until the answer.
+
+    Raises:
+        Unreached: It does not resolve, connect, prove who it is, or answer.
+    """
+    parts = urlsplit(host)
+    secure = parts.scheme == "https"
+    port = parts.port or DEFAULT_PORT[parts.scheme]
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(within):
+            reader, writer = await asyncio.open_connection(
+                parts.hostname, port, ssl=ssl.create_default_context() if secure else None
+            )
+    except TimeoutError:
+        raise Unreached(f"no connection within {within:g} s") from None
+    except OSError as error:
+        raise Unreached(_words(error, parts.hostname or "")) from None
+    connected = time.monotonic() - begun
+    try:
+        async with asyncio.timeout(within):
+            skew = await _skew(reader, writer, parts.netloc)
+        return Reached(connected, _certificate_ends(writer), skew)
+    except TimeoutError:
+        raise Unreached(f"connected, but no answer within {within:g} s") from None
+    except OSError as error:
+        raise Unreached(f"connected, but {_words(error, '')}") from None
+    finally:
+        writer.transport.abort()  # a farewell could take as long as it likes
+
+
+async def _skew(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, netloc: str
+) -> float | None:
+    """Return by how much the host's clock is ahead, from the Date of any answer."""
+    request = (
+        f"HEAD /.well-known/databricks-config HTTP/1.1\r\nHost: {netloc}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    sent = time.time()
+    writer.write(request.encode("ascii"))
+    await writer.drain()
+    for line in await _head(reader):
+        name, _, value = line.partition(":")
+        if name.lower() == "date":
+            return _seconds(value.strip(), sent, time.time())
+    return None
+
+
+async def _head(reader: asyncio.StreamReader) -> list[str]:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise ConnectionError("what came is no HTTP answer") from None
+    lines = head.decode("latin-1").split("\r\n")
+    if not lines[0].startswith("HTTP/"):
+        raise ConnectionError("what came is no HTTP answer")
+    return lines
+
+
+def _seconds(date: str, sent: float, received: float) -> float | None:
+    """Return how far a date, which has whole seconds, is outside the time of the answer."""
+    try:
+        said = email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if said + 1 < sent:
+        return said + 1 - sent
+    return max(0.0, said - received)
+
+
+def _certificate_ends(writer: asyncio.StreamWriter) -> float | None:
+    certificate: dict[str, Any] | None = writer.get_extra_info("peercert")
+    ends = (certificate or {}).get("notAfter")
+    return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
+
+
+def _words(error: OSError, machine: str) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is refused: {error.verify_message}"
+        case ssl.SSLError():
+            return f"no TLS: {error.reason or error}"
+        case _ if type(error).__name__ == "gaierror":
+            return f"the name {machine} does not resolve"
+        case _:
+            return (error.strerror or str(error) or type(error).__name__).lower()
