@@ -2,7 +2,8 @@
 
 import socket
 
-ADDRESS = "127.0.0.1"
+from asyncdbx.simulator.port import ADDRESS
+
 _QUEUE = 1  # connections that Linux takes beyond a backlog of 0
 
 

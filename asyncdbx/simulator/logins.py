@@ -47,6 +47,12 @@ class Federation:
         self.subjects: dict[str, float] = {}
         self.management: dict[str, float] = {}
 
+    def forget(self, token: str) -> None:
+        """Take a token no longer, whatever it was good for."""
+        self.bearers.pop(f"Bearer {token}", None)
+        self.subjects.pop(token, None)
+        self.management.pop(token, None)
+
 
 class Logins:
     """The credentials of one host, and what became of them.
@@ -137,6 +143,9 @@ class Logins:
 
     def _foreign(self, bearer: str, headers: Mapping[str, str]) -> Grant | None:
         grant = self.federation.bearers.get(bearer)
+        if grant is not None and not self.assigned:
+            # DataThirstLtd/databricks.vsts.tools#20
+            raise Refusal(403, "PERMISSION_DENIED", "User not authorized.")
         if grant is not None and self.demands_management_token:
             self._check_management(headers)
         return grant
