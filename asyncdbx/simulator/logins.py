@@ -67,8 +67,9 @@ class Logins:
         refuses: Whether every login fails.
         assigned: Whether the service principal is a member of this workspace.
         invalid_status: How a bearer token that is not valid, any more or at all, is
-            refused. 401, or 403 "Invalid access token.", which is what clients report of
-            OAuth tokens past their hour (n8n-io/n8n#34147, omnigent-ai/omnigent#3231).
+            refused. 401, as databrickslabs/splunk-integration#55 has it of Entra's, or 403
+            "Invalid access token." (omnigent-ai/omnigent#3231), which clients also
+            report of OAuth tokens past their hour (n8n-io/n8n#34147).
         demands_management_token: Whether a foreign token needs the management token and
             the resource id beside it, as Azure demands of who is no member here.
         resource_id: What Azure calls this workspace.
