@@ -29,6 +29,10 @@ OURS = b"; simulator control: "  # how the profile file of a simulated fleet beg
             "asyncdbx simulate --limiter bucket --retry-after none",
         ),
         ("One whose dev dies after 200 requests", "asyncdbx simulate --stop-after dev=200"),
+        (
+            "200 that are logged in to by OAuth, of which one cannot be reached",
+            "asyncdbx simulate --workspaces 200 --login oauth-m2m --dark dev",
+        ),
     ),
 )
 @click.option(
@@ -65,6 +69,44 @@ OURS = b"; simulator control: "  # how the profile file of a simulated fleet beg
     multiple=True,
     metavar="NAME=5s|NAME=200",
     help="Switch a workspace off after seconds or requests; repeatable.",
+)
+@click.option(
+    "--login",
+    type=click.Choice(["pat", "oauth-m2m"]),
+    default="pat",
+    show_default=True,
+    help="What the profiles log in with.",
+)
+@click.option(
+    "--token-life",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds an OAuth token is valid.",
+)
+@click.option(
+    "--status",
+    multiple=True,
+    metavar="NAME=STATUS",
+    help="What the account says of a workspace, e.g. FAILED; repeatable.",
+)
+@click.option(
+    "--dark",
+    multiple=True,
+    metavar="NAME",
+    help="A workspace to which connecting times out; repeatable.",
+)
+@click.option(
+    "--skew",
+    multiple=True,
+    metavar="NAME=SECONDS",
+    help="How far a workspace's clock is ahead; repeatable.",
+)
+@click.option(
+    "--deny",
+    multiple=True,
+    metavar="NAME",
+    help="A workspace of which the service principal is no member; repeatable.",
 )
 @click.option(
     "--config",

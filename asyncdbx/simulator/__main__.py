@@ -2,7 +2,8 @@
 
 Prints nothing but the ready profile file, and that only without ``--config-out``. The
 ``--ready-file`` appears, whole, once every port is open: JSON with the control URL and, by
-workspace, host, token and (of the account) account id.
+workspace, host, token, the service principal's secret and (of the account) account id;
+with ``--identity`` also where Entra, IMDS and GitHub are played.
 """
 
 import argparse
@@ -26,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     fleet = _simulator(options)
     names = [workspace.name for workspace in fleet.everyone]
-    for name, fuse in options.stop_after:
+    for name in _named(options):
         if name not in names:
             parser.error(f"there is no workspace '{name}', only {', '.join(names)}")
-        fleet[name].server.fuse = fuse
+    _set_up(fleet, options)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(fleet, options))
 
@@ -71,7 +72,38 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=SECONDSs|NAME=REQUESTS",
         help="switch a workspace off: dev=5s after its first request, dev=200 requests",
     )
+    parser.add_argument("--login", choices=["pat", "oauth-m2m"], default="pat")
+    parser.add_argument("--token-life", type=float, default=3600.0, metavar="SECONDS")
+    parser.add_argument("--identity", action="store_true", help="play Entra, IMDS, GitHub")
+    _add_oddities(parser)
     return parser
+
+
+def _add_oddities(parser: argparse.ArgumentParser) -> None:
+    """Add what is odd about single workspaces; each may be given several times."""
+    for option, kind, metavar, what in (
+        ("--status", _pair, "NAME=STATUS", "what the account says of it, e.g. FAILED"),
+        ("--dark", str, "NAME", "connecting to it times out"),
+        ("--skew", _skew, "NAME=SECONDS", "how far its clock is ahead"),
+        ("--deny", str, "NAME", "the service principal is no member of it"),
+    ):
+        parser.add_argument(
+            option, action="append", default=[], type=kind, metavar=metavar, help=what
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Read ``name=text``."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(text)
+    return name, value
+
+
+def _skew(text: str) -> tuple[str, float]:
+    """Read ``name=-7200``."""
+    name, seconds = _pair(text)
+    return name, float(seconds)
 
 
 def _fuse(text: str) -> tuple[str, Fuse]:
@@ -82,6 +114,23 @@ def _fuse(text: str) -> tuple[str, Fuse]:
     return name, Fuse(requests=int(after))
 
 
+def _named(options: argparse.Namespace) -> list[str]:
+    pairs = (*options.stop_after, *options.status, *options.skew)
+    return [*options.deny, *options.dark, *(name for name, _ in pairs)]
+
+
+def _set_up(fleet: Simulator, options: argparse.Namespace) -> None:
+    """Make single workspaces odd, as the options say; dark they get once they listen."""
+    for name, fuse in options.stop_after:
+        fleet[name].server.fuse = fuse
+    for name, status in options.status:
+        fleet[name].status = status
+    for name, seconds in options.skew:
+        fleet[name].skew = seconds
+    for name in options.deny:
+        fleet[name].logins.assigned = False
+
+
 async def _serve(fleet: Simulator, options: argparse.Namespace) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,7 +138,9 @@ async def _serve(fleet: Simulator, options: argparse.Namespace) -> None:
     if options.while_stdin:
         loop.add_reader(0, _stop_at_end_of_stdin, stop)
     async with fleet:
-        _announce(fleet, options.config_out, options.ready_file)
+        for name in options.dark:
+            await fleet[name].go_dark()
+        _announce(fleet, options)
         await stop.wait()
 
 
@@ -111,28 +162,34 @@ def _simulator(options: argparse.Namespace) -> Simulator:
         latency=options.latency,
         gzip=not options.no_gzip,
         speed=options.speed,
+        token_life=options.token_life,
+        identity=options.identity,
     )
 
 
-def _announce(fleet: Simulator, config: Path | None, ready: Path | None) -> None:
-    text = f"; simulator control: {fleet.control_url}\n\n{fleet.databrickscfg()}"
-    if config is None:
+def _announce(fleet: Simulator, options: argparse.Namespace) -> None:
+    profiles = fleet.databrickscfg(options.login)
+    text = f"; simulator control: {fleet.control_url}\n\n{profiles}"
+    if options.config_out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        _write(config, text.encode())
-    if ready is not None:
-        _write(ready, orjson.dumps(_facts(fleet)))
+        _write(options.config_out, text.encode())
+    if options.ready_file is not None:
+        _write(options.ready_file, orjson.dumps(_facts(fleet)))
 
 
 def _facts(fleet: Simulator) -> dict[str, object]:
     workspaces = {workspace.name: _entry(workspace) for workspace in fleet.everyone}
-    return {"control": fleet.control_url, "workspaces": workspaces, "pid": os.getpid()}
+    identity = {"identity": fleet.identity.url} if fleet.identity.url else {}
+    control = {"control": fleet.control_url, "pid": os.getpid()}
+    return {**control, **identity, "workspaces": workspaces}
 
 
 def _entry(workspace: SimulatedWorkspace) -> dict[str, str]:
     account = {"account_id": workspace.account_id} if workspace.account_id else {}
-    return {"host": workspace.host, "token": workspace.token, **account}
+    principal = workspace.logins.principal._asdict()
+    return {"host": workspace.host, "token": workspace.token, **principal, **account}
 
 
 def _write(path: Path, content: bytes) -> None:

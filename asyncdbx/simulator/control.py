@@ -3,7 +3,10 @@
 * ``GET /_simulator/fleet``: names, hosts, resources
 * ``GET /_simulator/truth?workspace=prod&resource=clusters``: ``[{"parent", "record"}]``
 * ``GET /_simulator/stats[?workspace=prod]``: by workspace and limit group
-* ``POST /_simulator/stop?workspace=dev`` and ``/_simulator/start?workspace=dev``
+* ``POST /_simulator/stop?workspace=dev``, ``/_simulator/dark?workspace=dev``, and
+  ``/_simulator/start?workspace=dev``
+* ``GET /_simulator/logins?workspace=dev``: how often somebody logged in there
+* ``POST /_simulator/revoke?workspace=dev``: its OAuth tokens are no longer let in
 * ``POST /_simulator/quota?workspace=dev``, body ``{"group", "calls", "seconds"}``: so many
   calls in so many seconds from now on
 * ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times"}]``
@@ -18,6 +21,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from asyncdbx.simulator.faults import Fault
+from asyncdbx.simulator.port import Port
 from asyncdbx.simulator.quota import LaneStats, Quota
 from asyncdbx.simulator.workspace import SimulatedWorkspace
 
@@ -27,24 +31,20 @@ class ControlPort:
 
     def __init__(self, workspaces: Sequence[SimulatedWorkspace]) -> None:
         self._workspaces = {workspace.name: workspace for workspace in workspaces}
-        self._runner: web.ServerRunner | None = None
-        self.url = ""
+        self._port = Port(self._serve)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._port.url
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._runner = web.ServerRunner(
-            web.Server(self._serve, access_log=None), shutdown_timeout=0
-        )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        await self._port.start()
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.stop()
 
     async def _serve(self, request: BaseRequest) -> web.StreamResponse:
         try:
@@ -64,6 +64,9 @@ class ControlPort:
             return [
                 row._asdict() for row in workspace.rows(request.query.get("resource", ""))
             ]
+        if action == "logins":
+            logins = workspace.logins
+            return {"requests": logins.requests, "issued": len(logins.issued)}
         return await _switched(workspace, action, await request.read())
 
     def _stats(self, name: str | None) -> Any:
@@ -81,6 +84,10 @@ async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> 
         await workspace.stop()
     elif action == "start":
         await workspace.start()
+    elif action == "dark":
+        await workspace.go_dark()
+    elif action == "revoke":
+        workspace.logins.revoke()
     elif action == "faults":
         workspace.faults[:] = [Fault(**fault) for fault in orjson.loads(body)]
     elif action == "quota":

@@ -2,7 +2,8 @@
 
 import socket
 
-ADDRESS = "127.0.0.1"
+from asyncdbx.simulator.port import ADDRESS
+
 _QUEUE = 1  # connections that Linux takes beyond a backlog of 0
 
 
@@ -10,7 +11,7 @@ class DarkPort:
     """Listens without ever accepting, its queue full: a SYN sent to it is dropped.
 
     That is what a host looks like that is off or behind a silent firewall; a closed port
-    refuses at once instead.
+    refuses at once instead. Linux drops what its queue cannot take; other systems may not.
     """
 
     def __init__(self, port: int = 0) -> None:

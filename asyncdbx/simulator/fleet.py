@@ -11,6 +11,7 @@ from asyncdbx.simulator.control import ControlPort
 from asyncdbx.simulator.desk import Desk, Policy, RetryAfter
 from asyncdbx.simulator.faults import Fault
 from asyncdbx.simulator.host import Host
+from asyncdbx.simulator.identity import IdentityHost
 from asyncdbx.simulator.logins import FOREVER, Federation, Logins, Principal
 from asyncdbx.simulator.quota import LaneStats, LimiterKind
 from asyncdbx.simulator.router import Router
@@ -20,6 +21,10 @@ from asyncdbx.simulator.workspace import Login, SimulatedWorkspace
 from asyncdbx.simulator.world import Service, World
 
 NAMES = ("prod", "staging", "dev", "analytics", "sandbox")
+_RESOURCE_ID = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/simulated"
+    "/providers/Microsoft.Databricks/workspaces/{}"
+)
 _SIZES = (1.0, 0.5, 0.3, 0.6, 0.15)  # of prod
 
 
@@ -39,6 +44,7 @@ class Options(TypedDict, total=False):
     speed: float
     token_life: float
     statuses: Mapping[str, str]
+    identity: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Settings:
         speed: Simulated seconds per second, for clusters and runs that start and end.
         token_life: Seconds an OAuth token is valid; of real time, like every login.
         statuses: What the account says of a workspace that is not RUNNING, by name.
+        identity: Whether there is a host that plays Entra, IMDS and GitHub.
     """
 
     scale: float = 1.0
@@ -76,6 +83,7 @@ class Settings:
     speed: float = 60.0
     token_life: float = 3600.0
     statuses: Mapping[str, str] = field(default_factory=dict[str, str])
+    identity: bool = False
 
 
 class Simulator:
@@ -89,6 +97,7 @@ class Simulator:
         everyone: Workspaces and account.
         client_id: Of the one service principal, which every host knows.
         client_secret: Its OAuth secret.
+        identity: Who vouches for programs elsewhere; started if the settings say so.
     """
 
     def __init__(self, workspaces: int = 5, **options: Unpack[Options]) -> None:
@@ -101,9 +110,12 @@ class Simulator:
         self._principal = _principal(self.settings.seed)
         self.client_id, self.client_secret = self._principal
         self._federation = Federation()
+        self.identity = IdentityHost(
+            self._federation, Random(f"{self.settings.seed}/identity")
+        )
         self._facts: dict[str, Any] = {
             "account_id": self.account_id,
-            "authorize_url": lambda: "",
+            "authorize_url": lambda: self.identity.authorize_url,
         }
         router = Router(WORKSPACE)
         self.workspaces = [
@@ -137,6 +149,8 @@ class Simulator:
     async def __aenter__(self) -> Self:
         for workspace in self.everyone:
             await workspace.start()
+        if self.settings.identity:
+            await self.identity.start()
         await self._control.start()
         return self
 
@@ -147,6 +161,7 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         await self._control.stop()
+        await self.identity.stop()
         for workspace in self.everyone:
             await workspace.stop()
 
@@ -195,6 +210,7 @@ class Simulator:
         random = Random(f"{self.settings.seed}/{name}/logins")
         logins = Logins(pat, self._principal, self._federation, random)
         logins.life = self.settings.token_life
+        logins.resource_id = _RESOURCE_ID.format(name)
         return logins
 
 

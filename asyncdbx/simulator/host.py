@@ -19,8 +19,9 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest, FileField
 
 from asyncdbx.simulator.call import Call, Reply
-from asyncdbx.simulator.dark import ADDRESS, DarkPort
+from asyncdbx.simulator.dark import DarkPort
 from asyncdbx.simulator.desk import Desk, parse_query
+from asyncdbx.simulator.port import ADDRESS
 
 _LARGEST_BODY = 64 * 2**20  # bytes
 _WORTH_COMPRESSING = 1024  # bytes
@@ -141,7 +142,7 @@ class Host:
 
     def _response(self, request: BaseRequest, reply: Reply) -> web.Response:
         if reply.broken:
-            return _broken(request, reply)
+            return broken(request, reply)
         body, headers = reply.body, dict(reply.headers)
         if self.desk.world.skew:
             headers["Date"] = formatdate(self.desk.world.wall_clock(), usegmt=True)
@@ -176,7 +177,7 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-def _broken(request: BaseRequest, reply: Reply) -> web.Response:
+def broken(request: BaseRequest, reply: Reply) -> web.Response:
     """Break the connection; what is returned finds nobody to be sent to."""
     transport = request.transport
     if transport is not None and reply.broken == "cut":

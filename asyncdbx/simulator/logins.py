@@ -47,6 +47,12 @@ class Federation:
         self.subjects: dict[str, float] = {}
         self.management: dict[str, float] = {}
 
+    def forget(self, token: str) -> None:
+        """Take a token no longer, whatever it was good for."""
+        self.bearers.pop(f"Bearer {token}", None)
+        self.subjects.pop(token, None)
+        self.management.pop(token, None)
+
 
 class Logins:
     """The credentials of one host, and what became of them.
@@ -61,8 +67,9 @@ class Logins:
         refuses: Whether every login fails.
         assigned: Whether the service principal is a member of this workspace.
         invalid_status: How a bearer token that is not valid, any more or at all, is
-            refused. 401, or 403 "Invalid access token.", which is what clients report of
-            OAuth tokens past their hour (n8n-io/n8n#34147, omnigent-ai/omnigent#3231).
+            refused. 401, as databrickslabs/splunk-integration#55 has it of Entra's, or 403
+            "Invalid access token." (omnigent-ai/omnigent#3231), which clients also
+            report of OAuth tokens past their hour (n8n-io/n8n#34147).
         demands_management_token: Whether a foreign token needs the management token and
             the resource id beside it, as Azure demands of who is no member here.
         resource_id: What Azure calls this workspace.
@@ -137,6 +144,9 @@ class Logins:
 
     def _foreign(self, bearer: str, headers: Mapping[str, str]) -> Grant | None:
         grant = self.federation.bearers.get(bearer)
+        if grant is not None and not self.assigned:
+            # DataThirstLtd/databricks.vsts.tools#20
+            raise Refusal(403, "PERMISSION_DENIED", "User not authorized.")
         if grant is not None and self.demands_management_token:
             self._check_management(headers)
         return grant

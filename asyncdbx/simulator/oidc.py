@@ -145,7 +145,8 @@ class WorkspaceOidc(Oidc):
         if not authorize:
             return login_page()
         back = quote(_base(call) + "/login.html", safe="")
-        return Reply(status=302, headers={"Location": f"{authorize}?redirect_uri={back}"})
+        query = f"response_type=code+id_token&redirect_uri={back}"
+        return Reply(status=302, headers={"Location": f"{authorize}?{query}"})
 
 
 class AccountOidc(Oidc):

@@ -52,6 +52,15 @@ class SimulatedWorkspace:
         return self.world.logins
 
     @property
+    def demands_management_token(self) -> bool:
+        """Whether Entra's tokens need a management token beside them; may be changed."""
+        return self.logins.demands_management_token
+
+    @demands_management_token.setter
+    def demands_management_token(self, demands: bool) -> None:
+        self.logins.demands_management_token = demands
+
+    @property
     def skew(self) -> float:
         """How far its clock is ahead, in seconds; may be changed at any time."""
         return self.world.skew

@@ -291,6 +291,93 @@ def test_a_fuse_that_makes_no_sense_is_a_usage_error(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--dark=x", "no workspace 'x'"),
+        ("--deny=x", "no workspace 'x'"),
+        ("--status=x=FAILED", "no workspace 'x'"),
+        ("--skew=x=5", "no workspace 'x'"),
+        ("--skew=prod=late", "--skew"),
+        ("--status=FAILED", "--status"),
+    ],
+)
+def test_an_oddity_that_makes_no_sense_is_a_usage_error(
+    option: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a workspace that there is not, or without a value."""
+    with pytest.raises(SystemExit, match="2"):
+        main([option])
+    assert words in capsys.readouterr().err
+
+
+async def test_a_fleet_of_its_own_may_be_odd(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    """Profiles by OAuth; a status, a clock, a member and a wire that are not as usual."""
+    process = _run(
+        tmp_path,
+        *("--workspaces", "3", "--scale", "0.1", "--login", "oauth-m2m", "--identity"),
+        *("--token-life", "50", "--status", "dev=FAILED", "--skew", "prod=-7200"),
+        *("--deny", "staging", "--dark", "dev"),
+    )
+    try:
+        facts = await _ready(tmp_path, process)
+        account = facts["workspaces"]["account"]
+        lines = (tmp_path / "cfg").read_text().partition("[account]\n")[2].split("\n")
+        assert lines[:-1] == [
+            f"{key} = {account[key]}"
+            for key in ("host", "client_id", "client_secret", "account_id")
+        ]
+        assert facts["identity"].startswith("http://127.0.0.1:")
+        await _look_at_oddities(session, facts)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def _look_at_oddities(session: aiohttp.ClientSession, facts: Any) -> None:
+    hosts, control = facts["workspaces"], f"{facts['control']}/_simulator"
+
+    async def login(name: str, root: str = "/oidc") -> tuple[Any, Any]:
+        form = {"grant_type": "client_credentials", "scope": "all-apis"}
+        keys = ("client_id", "client_secret")
+        form |= {key: hosts[name][key] for key in keys}
+        async with session.post(f"{hosts[name]['host']}{root}/v1/token", data=form) as got:
+            return orjson.loads(await got.read()), got.headers
+
+    answer, headers = await login("prod")
+    late = time.time() - parsedate_to_datetime(headers["Date"]).timestamp()
+    assert (answer["expires_in"], round(late / 100)) == (50, 72)
+    assert (await login("staging"))[0]["error"] == "invalid_client"
+    with pytest.raises(aiohttp.ConnectionTimeoutError):
+        await session.get(
+            hosts["dev"]["host"], timeout=aiohttp.ClientTimeout(sock_connect=0.1)
+        )
+    account_id = hosts["account"]["account_id"]
+    answer, _ = await login("account", f"/oidc/accounts/{account_id}")
+    bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+    url = f"{hosts['account']['host']}/api/2.0/accounts/{account_id}/workspaces"
+    async with session.get(url, headers=bearer) as listed:
+        found = {each["workspace_name"]: each for each in await listed.json()}
+    assert [each["workspace_status"] for each in found.values()] == [
+        "RUNNING",
+        "RUNNING",
+        "FAILED",
+    ]
+    assert f"http://{found['dev']['deployment_name']}" == hosts["dev"]["host"]
+    await session.post(f"{control}/revoke?workspace=account")
+    async with session.get(url, headers=bearer) as refused:
+        assert refused.status == 401
+    async with session.get(f"{control}/logins?workspace=staging") as counted:
+        assert await counted.json() == {"requests": 1, "issued": 0}
+    await session.post(f"{control}/dark?workspace=prod")
+    with pytest.raises(aiohttp.ConnectionTimeoutError):
+        await session.get(
+            hosts["prod"]["host"], timeout=aiohttp.ClientTimeout(sock_connect=0.1)
+        )
+
+
 async def test_a_fleet_in_a_process_of_its_own(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
