@@ -283,11 +283,12 @@ class Engine:
         now = self._clock()
         if isinstance(failure, CallError):
             site.circuit.locked_out(_signed(failure, site), now)
-            failure = site.circuit.blocked(now)
         for queue in held:
             queue.held = False
             while failure is not None and queue.waiting:
-                self._finish(queue.waiting.pop(), None, failure)
+                # An error of its own, because it says which call it was.
+                told = site.circuit.blocked(now) or failure
+                self._finish(queue.waiting.pop(), None, told)
             if queue.waiting:
                 self._offer(queue, now)
 
