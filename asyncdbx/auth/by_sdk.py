@@ -67,6 +67,7 @@ def _sdk_config(login: Sdk) -> Any:
     # With a handler of its own it does not write its warnings to stderr.
     logging.getLogger("databricks").addHandler(logging.NullHandler())
     core: Any = importlib.import_module("databricks.sdk.core")
+    core.Config.attributes()  # makes the list of settings, of this very class
 
     class OnePlace(core.Config):  # type: ignore[misc, name-defined, unused-ignore]
         """Takes nothing from the environment: the settings are what one place says."""
