@@ -3,7 +3,17 @@
 import pytest
 
 from asyncdbx.engine.circuit import Circuit
-from asyncdbx.errors import ApiError, CallError, Unauthenticated, Unreachable, WorkspaceDown
+from asyncdbx.errors import (
+    ApiError,
+    CallError,
+    LoginFailed,
+    ServerFailed,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+    WorkspaceDown,
+)
 
 LOST = Unreachable("no answer")
 REFUSED = Unauthenticated("bad token", status=401)
@@ -100,3 +110,34 @@ def test_an_accepted_call_between_401s_keeps_it_closed() -> None:
 def test_other_errors_are_none_of_its_business() -> None:
     """A 500 is an answer."""
     assert not failing(*range(100), error=ApiError("m", status=500)).reason
+
+
+@pytest.mark.parametrize(
+    ("error", "asks_again"),
+    [
+        (Unreachable("no answer"), True),
+        (Throttled("slow", status=429), True),
+        (Unavailable("later", status=503), True),
+        (ServerFailed("oops", status=500), True),
+        (ApiError("who?", status=401, error_code="invalid_client"), False),
+        (LoginFailed("no variable"), False),
+    ],
+)
+def test_without_a_login_nothing_is_asked(error: CallError, *, asks_again: bool) -> None:
+    """At once; an issuer that may come back is asked again with the next probe."""
+    circuit = Circuit()
+    circuit.locked_out(error, 100.0)
+
+    assert str(circuit.blocked(100.0)) == f"not asked any more, the login failed: {error}"
+    assert circuit.blocked(129.9) is not None
+    assert (circuit.blocked(130.0) is None) is asks_again
+    circuit.answered()
+    assert circuit.blocked(131.0) is None
+
+
+def test_what_is_shut_is_never_asked() -> None:
+    """The account has said that the workspace does not run."""
+    circuit = Circuit()
+    circuit.shut("its account says FAILED")
+
+    assert str(circuit.blocked(1e12)) == "not asked: its account says FAILED"

@@ -23,6 +23,7 @@ T = TypeVar("T")
 SURE = 40.0  # seconds for which the SDK's tokens are still good when it hands them out
 HTTP_TIMEOUT = 30  # seconds
 RETRY_TIMEOUT = 60  # seconds
+PATIENCE = 300.0  # seconds; a browser waits for a person, who is asleep at night
 
 
 class SdkLogin:
@@ -37,9 +38,15 @@ class SdkLogin:
         """Return new headers.
 
         Raises:
-            LoginFailed: The SDK cannot log in; says why in its words.
+            LoginFailed: The SDK cannot log in, and says why in its words; or it waits for
+                somebody who does not come.
         """
-        headers = await in_thread(self._headers)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                headers = await in_thread(self._headers)
+        except TimeoutError:
+            words = f"the official SDK has not logged in within {PATIENCE:g} s"
+            raise LoginFailed(words) from None
         values = [value.rpartition(" ")[2] for value in headers.values()]
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
         return Token(headers, _life(bearer), tuple(map(Secret, values)), Secret(bearer))
