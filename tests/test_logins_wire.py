@@ -365,6 +365,24 @@ async def test_entra_says_no(entra: Simulator) -> None:
     assert "wrong-secret" not in str(caught.value)
 
 
+async def test_bad_logins_with_an_issuer_do_not_stop_the_good_ones(
+    entra: Simulator,
+) -> None:
+    """Nor those of workspaces that come after them."""
+    host = entra["one"].host
+    logins = [entra_login(entra, client_secret=Secret(f"wrong-{n}")) for n in range(5)]
+    configs = [
+        WorkspaceConfig(str(number), host, login=login)
+        for number, login in enumerate([*logins, entra_login(entra)])
+    ]
+    async with Fleet(configs) as fleet:
+        for number in range(5):
+            with pytest.raises(WorkspaceDown):
+                await fleet[str(number)].call("clusters.list")
+
+        assert await fleet["5"].call("clusters.list")
+
+
 @pytest.mark.parametrize("named", [False, True])
 async def test_the_identity_of_a_machine(entra: Simulator, *, named: bool) -> None:
     """Asked of the address that only the machine reaches; one token for all workspaces."""

@@ -19,8 +19,6 @@ from asyncdbx.errors import (
 
 __all__ = ["Circuit"]
 
-REFUSALS = 3  # 401s in a row, from no matter which lanes, before a credential counts as bad
-
 
 @dataclass(slots=True)
 class Circuit:
@@ -30,6 +28,8 @@ class Circuit:
         patience: Seconds without any answer, all calls failing, after which it opens. A
             gateway that restarts takes some seconds; a dead host should not take minutes.
         failures: Calls without an answer, in a row, that it takes besides.
+        refusals: 401s in a row, from no matter which lanes, before a credential counts as
+            bad. An issuer of tokens hears of many credentials, good and bad.
         probe_every: Seconds after which one call may look whether the host is back.
         reason: Why it is open; "" while it is closed.
         troubled: Something has failed since the last answer.
@@ -37,6 +37,7 @@ class Circuit:
 
     patience: float = 15.0
     failures: int = 5
+    refusals: float = 3
     probe_every: float = 30.0
     reason: str = ""
     troubled: bool = False
@@ -76,7 +77,7 @@ class Circuit:
         if isinstance(error, Unauthenticated):
             self._failed = 0  # the host answers
             self._refused += 1
-            if self._refused >= REFUSALS:
+            if self._refused >= self.refusals:
                 self.reason = (
                     f"not asked any more, the credential is refused: {error.message}"
                 )

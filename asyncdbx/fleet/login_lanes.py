@@ -1,5 +1,6 @@
 """Sends what logins need: each issuer of tokens has a lane, as every endpoint has."""
 
+import math
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -65,7 +66,8 @@ class LoginLanes:
                     LOGIN, call.name, limit.in_flight, limit.per_second, firm=limit.firm
                 )
             # Logins go one at a time: fewer failures than usual tell that a host is dead.
-            site = Site(call.name, StaticCredential({}, ()), Circuit(failures=2))
+            circuit = Circuit(failures=2, refusals=math.inf)
+            site = Site(call.name, StaticCredential({}, ()), circuit)
             self._queues[issuer] = self._engine.queue(lane, site)
         return self._queues[issuer]
 
