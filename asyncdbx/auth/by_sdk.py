@@ -5,6 +5,7 @@ browser or another program. The thread is a daemon: an end of the run does not w
 """
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import threading
@@ -119,7 +120,7 @@ async def in_thread(work: Callable[[], T]) -> T:
             value = work()
         except BaseException as failure:  # noqa: BLE001 - it is told to who waits
             error = failure
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the run has ended meanwhile
             loop.call_soon_threadsafe(settle, value, error)
 
     threading.Thread(target=run, name="login", daemon=True).start()

@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CONNECTIONS = 256
+ENVIRONMENT = "-"  # in the place of an account's profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Selection:
         profiles: Names of profiles, in the order given.
         all_profiles: Every profile with a host.
         netrc: Take logins from ``.netrc`` where a host comes with none.
-        account: Profile of an account, whose workspaces are taken; None for profiles.
+        account: Profile of an account, whose workspaces are taken, or ``-`` for what the
+            environment says; None for profiles.
         match: Of all these, take those in whose names it is found.
         limit_files: Limits on top of the package's, the last one the strongest.
         connections: Requests in flight at once, over all workspaces.
@@ -71,12 +73,17 @@ class Selection:
 
     def _resolved(self) -> list[WorkspaceConfig]:
         return resolve(
-            (self.account,) if self.account else self.profiles,
+            self._names(),
             all_profiles=self.all_profiles,
             netrc=self.netrc,
             environ=os.environ,
             home=Path.home(),
         )
+
+    def _names(self) -> tuple[str, ...]:
+        if self.account is None:
+            return self.profiles
+        return () if self.account == ENVIRONMENT else (self.account,)
 
     def _of_account(self) -> list[WorkspaceConfig]:
         if self.profiles or self.all_profiles:
@@ -210,7 +217,8 @@ limits_option = click.option(
 account_option = click.option(
     "--account",
     metavar="PROFILE",
-    help="All workspaces of an account, logged in to with the account's service principal.",
+    help="All workspaces of an account, logged in to with the account's service principal;"
+    " - for the account that $DATABRICKS_HOST and its like say.",
 )
 
 
