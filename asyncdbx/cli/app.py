@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Entry] = {
     "inventory": Entry("asyncdbx.cli.inventory", "Take the whole fleet into tables."),
     "catalog": Entry("asyncdbx.cli.catalog", "Look up endpoints."),
     "limits": Entry("asyncdbx.cli.limits", "Show how often each may be called."),
+    "runtimes": Entry("asyncdbx.cli.runtimes", "Show runtimes, and read their strings."),
 }
 
 
