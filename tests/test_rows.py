@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 
 from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.sources import Derived
 
 MAX = 2**63 - 1
 
@@ -94,6 +96,45 @@ def test_fields_that_cannot_be_columns_are_left_out() -> None:
         *("workspace", "id", "name", "parent"),
         *("size", "$ref", "a.b"),
         *("body", "fetched_at", "run_id"),
+    ]
+
+
+DERIVED = {"Size": "str", "day": "date", "odd": "bool"}
+
+
+def derived(*values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Return the derived columns of rows whose records hold these values."""
+    bodies = [json.dumps({"n": n, "size": 1}).encode() for n, _ in enumerate(values)]
+    made = Derived(DERIVED, lambda record: values[record["n"]])
+    rows = [Row("", None, None, body, 0) for body in bodies]
+    fields = {"n": "int", "size": "int"}
+    batch = Columns(fields, made).batch(rows, workspace="w", run_id="r")
+    return list(
+        zip(*(batch.column(name).to_pylist() for name in made.columns), strict=True)
+    )
+
+
+def test_derived_columns_stand_behind_the_fields() -> None:
+    """And take the place of a field of their name, whatever its case."""
+    made = Derived(DERIVED, lambda _: ())
+    columns = Columns({"n": "int", "size": "int"}, made)
+    assert columns.schema.names == [
+        *("workspace", "id", "name", "parent"),
+        *("n", "Size", "day", "odd"),
+        *("body", "fetched_at", "run_id"),
+    ]
+    assert columns.batch([], workspace="w", run_id="r").num_rows == 0
+
+
+def test_what_is_derived_fits_its_column_or_is_null() -> None:
+    """A date is a day, in any year; nothing else is."""
+    days = [date(2026, 11, 26), date(1969, 12, 31), date.min, date.max, None]
+    assert derived(*[("a", day, True) for day in days]) == [
+        ("a", day, True) for day in days
+    ]
+    assert derived(("a", "2026-11-26", 1), (7, 20_000, None)) == [
+        ("a", None, None),
+        (None, None, None),
     ]
 
 

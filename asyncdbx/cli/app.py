@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Entry] = {
     "catalog": Entry("asyncdbx.cli.catalog", "Look up endpoints."),
     "doctor": Entry("asyncdbx.cli.doctor", "See whether workspaces can be worked with."),
     "limits": Entry("asyncdbx.cli.limits", "Show how often each may be called."),
+    "runtimes": Entry("asyncdbx.cli.runtimes", "Show runtimes, and read their strings."),
 }
 
 

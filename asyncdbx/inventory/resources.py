@@ -9,8 +9,17 @@ from difflib import get_close_matches
 from typing import Any
 
 from asyncdbx.errors import UsageError
+from asyncdbx.inventory.runtimes import (
+    of_cluster,
+    of_job,
+    of_policy,
+    of_pool,
+    runtime_columns,
+)
 from asyncdbx.inventory.sources import (
+    NOTHING,
     Arguments,
+    Derived,
     Fetch,
     Field,
     Follow,
@@ -32,11 +41,18 @@ def _pick(**arguments: str) -> Callable[[Record], Arguments]:
 
 
 def _flat(
-    name: str, endpoint: str, id_at: str, name_at: str = "", **arguments: Any
+    name: str,
+    endpoint: str,
+    id_at: str,
+    name_at: str = "",
+    *,
+    derived: Derived = NOTHING,
+    **arguments: Any,
 ) -> Resource:
     """Return a resource that is one plain listing of a workspace."""
     label = _at(name_at) if name_at else None
-    return Resource(name, (Source(endpoint, _at(id_at), label, arguments),))
+    source = Source(endpoint, _at(id_at), label, arguments)
+    return Resource(name, (source,), derived=derived)
 
 
 def _account(name: str, endpoint: str, id_at: str, name_at: str = "") -> Resource:
@@ -117,10 +133,26 @@ PERMISSION_FOLLOWS = (
 )
 
 WORKSPACE: tuple[Resource, ...] = (
-    _flat("clusters", "clusters.list", "cluster_id", "cluster_name"),
-    _flat("cluster_policies", "cluster_policies.list", "policy_id", "name"),
     _flat(
-        "instance_pools", "instance_pools.list", "instance_pool_id", "instance_pool_name"
+        "clusters",
+        "clusters.list",
+        "cluster_id",
+        "cluster_name",
+        derived=runtime_columns(of_cluster),
+    ),
+    _flat(
+        "cluster_policies",
+        "cluster_policies.list",
+        "policy_id",
+        "name",
+        derived=runtime_columns(of_policy),
+    ),
+    _flat(
+        "instance_pools",
+        "instance_pools.list",
+        "instance_pool_id",
+        "instance_pool_name",
+        derived=runtime_columns(of_pool),
     ),
     _flat("instance_profiles", "instance_profiles.list", "instance_profile_arn"),
     Resource(
@@ -153,6 +185,7 @@ WORKSPACE: tuple[Resource, ...] = (
                 ),
             ),
         ),
+        derived=runtime_columns(of_job),
     ),
     Resource(
         "job_runs",

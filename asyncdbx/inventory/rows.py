@@ -3,23 +3,28 @@
 A table holds every record twice: whole, as the server's own text in ``body``, and the
 resource's well-known scalar fields as typed columns, so that a query need not parse
 JSON. A typed column is a convenience and never lies: what does not fit its type is
-null there, and ``body`` has it.
+null there, and ``body`` has it. A derived column is made of a record by the resource's own
+rules, and is kept to the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, NamedTuple, cast
 
 import orjson
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from asyncdbx.errors import StoreError
+from asyncdbx.inventory.sources import NOTHING, Derived
 
 __all__ = ["Columns", "Row"]
 
 TEXT = DataType.utf8()
 LONG = DataType.int64()
 DOUBLE = DataType.float64()
+DAY = DataType.date32()
+EPOCH = date(1970, 1, 1).toordinal()
 MOMENT = DataType.timestamp("us", tz="UTC")  # the only precision every Delta reader knows
 
 LEADING = {"workspace": TEXT, "id": TEXT, "name": TEXT, "parent": TEXT}
@@ -54,12 +59,18 @@ class Columns:
     Args:
         fields: Scalar fields of the records: name → ``"str"``, ``"int"``, ``"int64"``,
             ``"float"`` or ``"bool"``. A field is left out where its name is taken by a
-            fixed column (column names do not differ by case) or is not allowed in a
-            Delta table.
+            fixed or a derived column (column names do not differ by case) or is not allowed
+            in a Delta table.
+        derived: Columns made of the records, also of kind ``"date"``.
     """
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        self._typed = {name: _KINDS[kind] for name, kind in _usable(fields)}
+    def __init__(self, fields: Mapping[str, str], derived: Derived = NOTHING) -> None:
+        made = derived.columns
+        taken = {name.lower() for name in (*LEADING, *TRAILING, *made)}
+        found = dict(_usable(fields, taken))
+        self._found = list(found)
+        self._derived = derived
+        self._typed = {name: _KINDS[kind] for name, kind in {**found, **made}.items()}
         types = {name: kind.arrow for name, kind in self._typed.items()}
         columns = {**LEADING, **types, **TRAILING}
         self.schema = Schema([Field(name, type_) for name, type_ in columns.items()])
@@ -96,16 +107,22 @@ class Columns:
         return RecordBatch.from_arrays(arrays, schema=self.schema)  # pyright: ignore[reportUnknownMemberType]
 
     def _values(self, rows: Sequence[Row]) -> list[list[Any]]:
-        """Return the typed columns' values, as they are in the bodies.
+        """Return the typed columns' values, as they are in the bodies, and what is derived.
 
         One document at a time: parsed, it takes ten times the memory of its text.
         """
         columns: list[list[Any]] = [[] for _ in self._typed]
-        names = list(zip(self._typed, columns, strict=True))
+        names = list(zip(self._found, columns, strict=False))
+        made = columns[len(names) :]
+        derived: list[Sequence[Any]] = []
         for row in rows:
             document = _document(row)
             for name, values in names:
                 values.append(document.get(name))
+            if made:
+                derived.append(self._derived.values(document))
+        for values, column in zip(made, zip(*derived, strict=True), strict=False):
+            values.extend(column)
         return columns
 
 
@@ -117,11 +134,13 @@ class _Kind:
         arrow: Its Arrow type.
         plain: The Python types of a JSON value that need no conversion.
         convert: What to do with any other value: the value to store, or None.
+        stored: Arrow type of the values to store, if arro3 makes no array of the other.
     """
 
     arrow: DataType
     plain: frozenset[type[object]]
     convert: Callable[[Any], Any]
+    stored: DataType | None = None
 
     def array(self, values: Sequence[Any]) -> Array:
         """Return ``values`` as an Arrow array; what does not fit is null."""
@@ -129,14 +148,15 @@ class _Kind:
         # cheaper than looking at each value.
         if not self.plain.issuperset(map(type, values)):
             values = [self.convert(value) for value in values]
+        if self.stored is not None:
+            return Array(values, self.stored).cast(self.arrow)
         try:
             return Array(values, self.arrow)
         except OverflowError:
             return Array([self.convert(value) for value in values], self.arrow)
 
 
-def _usable(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    taken = {*LEADING, *TRAILING}
+def _usable(fields: Mapping[str, str], taken: set[str]) -> Iterator[tuple[str, str]]:
     for name, kind in fields.items():
         if name and name.lower() not in taken and not FORBIDDEN.intersection(name):
             taken.add(name.lower())
@@ -181,6 +201,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _days(value: object) -> int | None:
+    """Return the days since 1970, as Arrow has a date."""
+    return value.toordinal() - EPOCH if isinstance(value, date) else None
+
+
 def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -193,4 +218,5 @@ _KINDS = {
     "int64": _INTEGER,
     "float": _Kind(DOUBLE, frozenset({float, int, _NONE}), _float),
     "bool": _Kind(DataType.bool(), frozenset({bool, _NONE}), _truth),
+    "date": _Kind(DAY, frozenset({_NONE}), _days, stored=DataType.int32()),
 }

@@ -130,7 +130,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 def columns_of(resource: Resource) -> Columns:
-    """Return the columns of a resource's table: what its calls' records have in common."""
+    """Return the columns of a resource's table: its calls' fields, and what is derived."""
     fields: dict[str, str] = {}
     for source in resource.sources:
         names = [source.endpoint, *([source.fetch.endpoint] if source.fetch else [])]
@@ -140,7 +140,7 @@ def columns_of(resource: Resource) -> Columns:
                 if known != kind:
                     # An integer column also takes a number spelled as text, not vice versa.
                     fields[field] = "int64" if {known, kind} <= NUMBERS_OR_TEXT else "str"
-    return Columns(fields)
+    return Columns(fields, resource.derived)
 
 
 def plan(fleet: Fleet, order: Order) -> Mapping[str, Any]:

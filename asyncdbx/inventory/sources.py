@@ -3,11 +3,21 @@
 Data and plain functions; nothing here waits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-__all__ = ["Arguments", "Fetch", "Field", "Follow", "Record", "Resource", "Source"]
+__all__ = [
+    "NOTHING",
+    "Arguments",
+    "Derived",
+    "Fetch",
+    "Field",
+    "Follow",
+    "Record",
+    "Resource",
+    "Source",
+]
 
 Record = Mapping[str, Any]
 Arguments = dict[str, Any]
@@ -103,6 +113,23 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """Columns that are made of a record rather than found in it.
+
+    Attributes:
+        columns: Name → kind of the column, as those of fields.
+        values: Of a record, in the order of the columns; None where it is not known. Must
+            not raise, whatever the record is.
+    """
+
+    columns: Mapping[str, str]
+    values: Callable[[Record], Sequence[Any]]
+
+
+NOTHING = Derived({}, lambda _: ())
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """What an inventory lists under one name.
 
@@ -111,8 +138,10 @@ class Resource:
         scope: Whether workspaces or accounts have it.
         sources: Where its records come from. Several are read one beside the other: a
             model may stand in the workspace's registry or in Unity Catalog.
+        derived: Columns of its table besides the fields of its records.
     """
 
     name: str
     sources: tuple[Source, ...]
     scope: Literal["workspace", "account"] = "workspace"
+    derived: Derived = NOTHING

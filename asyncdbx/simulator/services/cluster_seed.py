@@ -17,7 +17,14 @@ from asyncdbx.simulator.words import (
 RUNTIMES = (
     ("19.x-scala2.13", "19 (includes Apache Spark 4.2.0, Scala 2.13)"),
     ("18.x-scala2.13", "18 LTS (includes Apache Spark 4.1.0, Scala 2.13)"),
+    ("20.x-scala2.13", "20 Beta (includes Apache Spark 4.3.0, Scala 2.13)"),
+    ("18.2.x-scala2.13", "18.2 (includes Apache Spark 4.1.0, Scala 2.13)"),
     ("17.3.x-scala2.13", "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"),
+    ("17.3.x-cpu-ml-scala2.13", "17.3 LTS ML (includes Apache Spark 4.0.0, Scala 2.13)"),
+    (
+        "17.3.x-gpu-ml-scala2.13",
+        "17.3 LTS ML (includes Apache Spark 4.0.0, GPU, Scala 2.13)",
+    ),
     ("16.4.x-scala2.12", "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"),
     ("16.4.x-scala2.13", "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.13)"),
     ("15.4.x-cpu-ml-scala2.12", "15.4 LTS ML (includes Apache Spark 3.5.0, Scala 2.12)"),
@@ -30,10 +37,18 @@ RUNTIMES = (
         "14.3 LTS ML (includes Apache Spark 3.5.0, GPU, Scala 2.12)",
     ),
     ("12.2.x-scala2.12", "12.2 LTS (includes Apache Spark 3.3.2, Scala 2.12)"),
+    (
+        "10.4.x-aarch64-photon-scala2.12",
+        "10.4 LTS Photon (includes Apache Spark 3.2.1, Scala 2.12)",
+    ),
     ("7.6.x-gpu-ml-scala2.12", "7.6 ML (includes Apache Spark 3.0.1, GPU, Scala 2.12)"),
     (
         "6.4.x-esr-scala2.11",
         "6.4 Extended Support (includes Apache Spark 2.4.5, Scala 2.11)",
+    ),
+    (
+        "latest-stable-scala2.11",
+        "Latest stable (includes Apache Spark 2.4.5, Scala 2.11)",
     ),
     ("apache-spark-2.4.x-scala2.11", "Light 2.4 (includes Apache Spark 2.4, Scala 2.11)"),
 )
