@@ -109,6 +109,12 @@ OURS = b"; simulator control: "  # how the profile file of a simulated fleet beg
     help="A workspace of which the service principal is no member; repeatable.",
 )
 @click.option(
+    "--expired",
+    multiple=True,
+    metavar="NAME",
+    help="A workspace whose profile has a token or secret past its end; repeatable.",
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",

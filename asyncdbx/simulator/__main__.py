@@ -86,6 +86,7 @@ def _add_oddities(parser: argparse.ArgumentParser) -> None:
         ("--dark", str, "NAME", "connecting to it times out"),
         ("--skew", _skew, "NAME=SECONDS", "how far its clock is ahead"),
         ("--deny", str, "NAME", "the service principal is no member of it"),
+        ("--expired", str, "NAME", "token and secret of its profile are past their end"),
     ):
         parser.add_argument(
             option, action="append", default=[], type=kind, metavar=metavar, help=what
@@ -116,7 +117,8 @@ def _fuse(text: str) -> tuple[str, Fuse]:
 
 def _named(options: argparse.Namespace) -> list[str]:
     pairs = (*options.stop_after, *options.status, *options.skew)
-    return [*options.deny, *options.dark, *(name for name, _ in pairs)]
+    plain = (*options.deny, *options.dark, *options.expired)
+    return [*plain, *(name for name, _ in pairs)]
 
 
 def _set_up(fleet: Simulator, options: argparse.Namespace) -> None:
@@ -129,6 +131,8 @@ def _set_up(fleet: Simulator, options: argparse.Namespace) -> None:
         fleet[name].skew = seconds
     for name in options.deny:
         fleet[name].logins.assigned = False
+    for name in options.expired:
+        fleet[name].logins.expire()
 
 
 async def _serve(fleet: Simulator, options: argparse.Namespace) -> None:

@@ -112,6 +112,12 @@ class Logins:
         """The life of a token as an answer says it: whole seconds, at least one."""
         return max(1, int(self.life))
 
+    def expire(self) -> None:
+        """Let in neither the personal access token nor the client's secret any more."""
+        self.pat_valid = False
+        self.refuses = True
+        self.invalid_status = 403
+
     def revoke(self) -> None:
         """Refuse, from now on, every OAuth token given out so far."""
         pat = self._grants.get(self._pat)

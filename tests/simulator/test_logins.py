@@ -343,3 +343,22 @@ async def test_the_token_endpoint_has_a_limit_of_its_own(wire: Wire) -> None:
     path = "/oidc/.well-known/oauth-authorization-server"
     found = await asyncio.gather(*(wire.get(prod, path) for _ in range(30)))
     assert {status for status, _ in found} == {200}
+
+
+async def test_what_has_expired_is_let_in_no_more(session: aiohttp.ClientSession) -> None:
+    """Neither the token, with the platform's 403, nor the secret."""
+    async with Simulator(1, scale=0.01) as fleet:
+        workspace = fleet.workspaces[0]
+        workspace.logins.expire()
+        headers = {"Authorization": f"Bearer {workspace.token}"}
+        url = f"{workspace.host}/api/2.1/clusters/list"
+        async with session.get(url, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["error_code"]) == (403, 403)
+        form = {
+            "grant_type": "client_credentials",
+            "scope": "all-apis",
+            "client_id": fleet.client_id,
+            "client_secret": fleet.client_secret,
+        }
+        async with session.post(f"{workspace.host}/oidc/v1/token", data=form) as answer:
+            assert (await answer.json())["error"] == "invalid_client"

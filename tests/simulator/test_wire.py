@@ -296,6 +296,7 @@ def test_a_fuse_that_makes_no_sense_is_a_usage_error(
     [
         ("--dark=x", "no workspace 'x'"),
         ("--deny=x", "no workspace 'x'"),
+        ("--expired=x", "no workspace 'x'"),
         ("--status=x=FAILED", "no workspace 'x'"),
         ("--skew=x=5", "no workspace 'x'"),
         ("--skew=prod=late", "--skew"),
