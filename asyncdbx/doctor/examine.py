@@ -73,10 +73,11 @@ async def _examined(workspace: Workspace, within: float) -> Finding:
 async def _log_in(workspace: Workspace, finding: Finding) -> None:
     """Find out who we are, and how long that lasts."""
     if workspace.config.scope == "account":
-        await workspace.log_in()  # an account does not say who we are
-    else:
-        me = await workspace.call("current_user.me")
-        finding.who = str(me.get("displayName") or me.get("userName") or me.get("id"))
+        await workspace.log_in()  # an account says neither who we are nor when it ends
+        finding.token_ends = workspace.login_ends_in()
+        return
+    me = await workspace.call("current_user.me")
+    finding.who = str(me.get("displayName") or me.get("userName") or me.get("id"))
     finding.token_ends = workspace.login_ends_in()
     if isinstance(workspace.config.login, Pat):
         await _look_at_tokens(workspace, finding)

@@ -345,9 +345,9 @@ async def test_the_token_endpoint_has_a_limit_of_its_own(wire: Wire) -> None:
     assert {status for status, _ in found} == {200}
 
 
-async def test_what_has_expired_is_let_in_no_more(session: aiohttp.ClientSession) -> None:
+async def test_what_has_expired_is_let_in_no_more() -> None:
     """Neither the token, with the platform's 403, nor the secret."""
-    async with Simulator(1, scale=0.01) as fleet:
+    async with Simulator(1, scale=0.01) as fleet, aiohttp.ClientSession() as session:
         workspace = fleet.workspaces[0]
         workspace.logins.expire()
         headers = {"Authorization": f"Bearer {workspace.token}"}
