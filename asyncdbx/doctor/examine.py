@@ -89,10 +89,13 @@ async def _look_at_tokens(workspace: Workspace, finding: Finding) -> None:
         tokens = [token async for token in workspace.list("tokens.list")]
     except CallError:
         return  # its end is a nicety
+    now = 1000 * time.time()
     ends = [token.get("expiry_time", -1) for token in tokens]
-    if ends and all(isinstance(end, int) and end > 0 for end in ends):
-        finding.token_ends = min(ends) / 1000 - time.time()
-        finding.token_note = f"the first of {len(ends)}" if len(ends) > 1 else ""
+    # Ours works, so it is none of those that have ended; -1 never ends.
+    alive = [end for end in ends if isinstance(end, int) and (end < 0 or end > now)]
+    if alive and min(alive) > 0:
+        finding.token_ends = (min(alive) - now) / 1000
+        finding.token_note = f"the first of {len(alive)}" if len(alive) > 1 else ""
 
 
 async def _ask_services(workspace: Workspace, finding: Finding) -> None:

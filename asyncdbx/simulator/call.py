@@ -14,13 +14,13 @@ class Refusal(Exception):
 
     Attributes:
         status: HTTP status.
-        code: The ``error_code``, e.g. ``"RESOURCE_DOES_NOT_EXIST"``; rarely a number.
+        code: The ``error_code``, e.g. ``"RESOURCE_DOES_NOT_EXIST"``.
         message: For people.
         scim_type: ``scimType`` of a SCIM error, if it has one.
     """
 
     def __init__(
-        self, status: int, code: str | int, message: str, *, scim_type: str = ""
+        self, status: int, code: str, message: str, *, scim_type: str = ""
     ) -> None:
         super().__init__(message)
         self.status = status

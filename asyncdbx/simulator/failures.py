@@ -5,6 +5,7 @@ import orjson
 from asyncdbx.simulator.call import Refusal, Reply
 
 SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+NOT_LET_IN = "NOT_LET_IN"  # never sent
 LOGIN_PAGE = (
     b"<!doctype html><html><head><title>Databricks - Sign In</title></head>"
     b"<body><div id='login-page'>Sign in to Databricks</div></body></html>"
@@ -18,6 +19,8 @@ def login_page() -> Reply:
 
 def refused(refusal: Refusal, path: str) -> Reply:
     """Return a refusal in the shape of the API family that ``path`` belongs to."""
+    if refusal.code == NOT_LET_IN:  # by what stands before all services, alike for each
+        return _json(refusal, {"error_code": refusal.status, "message": refusal.message})
     if "/scim/v2/" in path:
         return _json(refusal, _scim(refusal))
     if path.startswith("/api/1.2/"):
@@ -68,8 +71,8 @@ def unauthenticated() -> Refusal:
 
 
 def invalid_token() -> Refusal:
-    """Return the other refusal of a bearer token; its code really is a number."""
-    return Refusal(403, 403, "Invalid access token.")
+    """Return the other refusal of a bearer token; its code is a number."""
+    return Refusal(403, NOT_LET_IN, "Invalid access token.")
 
 
 def no_such_endpoint(method: str, path: str) -> Refusal:
