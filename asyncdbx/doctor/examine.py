@@ -1,19 +1,23 @@
 """Examines workspaces side by side: connection, login, services."""
 
 import asyncio
+import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asyncdbx.config import Pat
-from asyncdbx.doctor.finding import Answer, Finding
+from asyncdbx.doctor.finding import Answer, Finding, State
 from asyncdbx.doctor.probe import Unreached, probe
 from asyncdbx.errors import (
+    ApiError,
     CallError,
     Denied,
     Disabled,
+    LoginFailed,
     NotFound,
     Unauthenticated,
+    Unreachable,
     WorkspaceDown,
 )
 from asyncdbx.fleet import Fleet, Workspace
@@ -22,62 +26,66 @@ from asyncdbx.inventory.sources import Source
 
 __all__ = ["examine"]
 
-PATIENCE = 3  # time-outs for login and services together
+PATIENCE = 3  # time-outs for the login, and for each service
+# Of several sources of a resource; what is off in one place may stand in another.
+WORST_FIRST: tuple[Answer, ...] = ("failed", "denied", "ok", "off")
 
 
-async def examine(
-    fleet: Fleet, within: float, done: Callable[[Finding], None] = lambda _: None
-) -> list[Finding]:
+async def examine(fleet: Fleet, within: float) -> list[Finding]:
     """Return what is found out about each workspace of a fleet, in its order.
 
     Args:
         fleet: Entered.
         within: Seconds for a connection; a host that is dead costs no more, and none
             waits for another.
-        done: Told each finding when it is made.
     """
-
-    async def one(workspace: Workspace) -> Finding:
-        finding = await _examined(workspace, within)
-        done(finding)
-        return finding
-
-    return await asyncio.gather(*map(one, fleet))
+    tls = ssl.create_default_context()
+    return await asyncio.gather(*(_examined(each, within, tls) for each in fleet))
 
 
-async def _examined(workspace: Workspace, within: float) -> Finding:
+async def _examined(workspace: Workspace, within: float, tls: ssl.SSLContext) -> Finding:
     config = workspace.config
     kind = config.login.kind if config.login is not None else ""
     finding = Finding(workspace.name, config.host, kind or "sdk")
     if config.closed:
         finding.fail("closed", config.closed)
         return finding
+    patience = PATIENCE * within
     try:
-        finding.reached = await probe(config.host, within)
-        async with asyncio.timeout(PATIENCE * within):
+        finding.reached = await probe(config.host, within, tls)
+        async with asyncio.timeout(patience):
             await _log_in(workspace, finding)
-            await _ask_services(workspace, finding)
+        await _ask_services(workspace, finding, patience)
     except Unreached as error:
         finding.fail("unreachable", str(error))
-    except (Unauthenticated, WorkspaceDown) as error:
-        finding.fail("refused", error.message)
     except CallError as error:
-        finding.fail("failed", str(error))
+        finding.fail(_state(error), str(error))
     except TimeoutError:
-        finding.fail("failed", f"no answer within {PATIENCE * within:g} s")
+        finding.fail("failed", f"the login took more than {patience:g} s")
     else:
         finding.conclude()
     return finding
 
 
+def _state(error: CallError) -> State:
+    """Return what a workspace is that does not even say who we are."""
+    match error:
+        case Unauthenticated() | Denied() | LoginFailed() | ApiError(status=400):
+            return "refused"
+        case Unreachable() if not isinstance(error, WorkspaceDown):
+            return "unreachable"
+        case _:
+            return "failed"
+
+
 async def _log_in(workspace: Workspace, finding: Finding) -> None:
     """Find out who we are, and how long that lasts."""
-    if workspace.config.scope == "account":
-        await workspace.log_in()  # an account does not say who we are
-    else:
-        me = await workspace.call("current_user.me")
-        finding.who = str(me.get("displayName") or me.get("userName") or me.get("id"))
+    await workspace.log_in()
     finding.token_ends = workspace.login_ends_in()
+    if workspace.config.scope == "account":
+        return  # it does not say who we are
+    me = await workspace.call("current_user.me")
+    finding.who = str(me.get("displayName") or me.get("userName") or me.get("id") or "")
     if isinstance(workspace.config.login, Pat):
         await _look_at_tokens(workspace, finding)
 
@@ -94,16 +102,16 @@ async def _look_at_tokens(workspace: Workspace, finding: Finding) -> None:
         finding.token_note = f"the first of {len(ends)}" if len(ends) > 1 else ""
 
 
-async def _ask_services(workspace: Workspace, finding: Finding) -> None:
+async def _ask_services(workspace: Workspace, finding: Finding, within: float) -> None:
     """Ask for a little of everything that an inventory would ask for."""
     asked = list(_questions(workspace))
     answers = await asyncio.gather(
-        *(_ask(workspace, source, finding) for _, source in asked)
+        *(_ask(workspace, source, finding, within) for _, source in asked)
     )
     services: dict[str, Answer] = {}
     for (name, _), answer in zip(asked, answers, strict=True):
-        if services.get(name) != "ok":  # one of several sources is enough
-            services[name] = answer
+        both = (services.get(name, answer), answer)
+        services[name] = min(both, key=WORST_FIRST.index)
     finding.services = services
 
 
@@ -115,20 +123,23 @@ def _questions(workspace: Workspace) -> Iterator[tuple[str, Source]]:
                     yield resource.name, source
 
 
-async def _ask(workspace: Workspace, source: Source, finding: Finding) -> Answer:
-    """Return how a listing's first page is answered; what is on it is not looked at."""
+async def _ask(
+    workspace: Workspace, source: Source, finding: Finding, within: float
+) -> Answer:
+    """Return how a listing's first page is answered."""
     ticket = workspace.ticket(source.endpoint, _little(workspace, source))
-    ticket.decode = lambda _: None
     try:
-        await workspace.run(ticket)
+        async with asyncio.timeout(within):
+            await workspace.run(ticket)
     except Denied:
         return "denied"
     except (Disabled, NotFound):
         return "off"
-    except (Unauthenticated, WorkspaceDown):
-        raise
     except CallError as error:
         finding.problems.append(str(error))
+        return "failed"
+    except TimeoutError:
+        finding.problems.append(f"{source.endpoint}: no answer within {within:g} s")
         return "failed"
     return "ok"
 
