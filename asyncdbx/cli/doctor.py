@@ -42,7 +42,8 @@ EPILOG = examples(
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For a connection; all workspaces are examined side by side.",
+    help="For a connection. The login and each service may take three times as long; all"
+    " workspaces are examined side by side.",
 )
 @output_options
 @work_options
