@@ -42,8 +42,8 @@ EPILOG = examples(
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For a connection. The login and each service may take three times as long; all"
-    " workspaces are examined side by side.",
+    help="For a connection; each call may take three times as long. All workspaces are"
+    " examined side by side.",
 )
 @output_options
 @work_options
@@ -54,8 +54,8 @@ def command(selection: Selection, output: Output, *, timeout: float) -> int:
     end, is its clock right, and which services are denied or switched off. What is asked is
     a little of everything that an inventory would ask for.
     """
-    timeouts = Timeouts(connect=timeout, total=2 * timeout)
-    retry = RetryPolicy(attempts=2)
+    timeouts = Timeouts(connect=timeout, total=1.5 * timeout)
+    retry = RetryPolicy(attempts=2, throttled_for=3 * timeout)
     with selection.at_work(timeouts=timeouts, retry=retry) as fleet:
         findings = run_async(_examined(fleet, timeout))
     output.printer(SHEET).print(findings)
@@ -73,7 +73,7 @@ def _summarize(findings: Sequence[Finding]) -> None:
     ill = [each for each in findings if each.state != "ok"]
     for each in ill:
         words = [
-            *_first(each.problems),
+            *_first([_short(each.workspace, problem) for problem in each.problems]),
             *_listed("denied", each.of("denied")),
             *_listed("off", each.of("off")),
         ]
@@ -81,6 +81,11 @@ def _summarize(findings: Sequence[Finding]) -> None:
     if ill:
         are = "is" if len(ill) == 1 else "are"
         complain(f"{len(ill)} of {len(findings)} workspaces {are} not well")
+
+
+def _short(workspace: str, problem: str) -> str:
+    """Return a problem without the name that stands before it."""
+    return problem.replace(f" on {workspace}: ", ": ", 1)
 
 
 def _first(problems: Sequence[str]) -> list[str]:

@@ -108,12 +108,11 @@ def test_stderr_names_what_is_not_well(asyncdbx: Asyncdbx, account: Simulator) -
         "closed": "closed: its account says FAILED (Workspace is failed.)",
         "dark": "unreachable: no connection within 1 s",
         "denied": "limited: denied: clusters",
-        "failed": "limited: clusters.list on failed: HTTP 500 INTERNAL_ERROR: An internal"
+        "failed": "limited: clusters.list: HTTP 500 INTERNAL_ERROR: An internal"
         " error occurred.",
         "off": "limited: off: catalogs",
-        "refused": "refused: login on refused: HTTP 401 invalid_client: Client"
-        " authentication failed",
-        "silent": "unreachable: current_user.me on silent: the connection broke"
+        "refused": "refused: login: HTTP 401 invalid_client: Client authentication failed",
+        "silent": "unreachable: current_user.me: the connection broke"
         " (ClientOSError: [Errno 104] Connection reset by peer)",
         "useless": f"failed: denied: {', '.join(_services(ran.lines, 'useless'))}",
     }
