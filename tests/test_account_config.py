@@ -268,6 +268,20 @@ def test_who_has_no_name_is_called_by_what_there_is(
     assert only(said).name == name
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("w" * 200, "w" * 200),
+        ("w" * 201, "w" * 200 + "-7"),
+        ("ü" * 34, "ü" * 33 + "-7"),
+        ("w" * 199 + "ü", "w" * 199 + "-7"),
+    ],
+)
+def test_a_name_that_is_no_folders_is_cut(said: str, name: str) -> None:
+    """Tables have a folder for each workspace, and a folder's name has 255 bytes."""
+    assert only(record(said)).name == name
+
+
 def test_those_of_whom_nothing_is_known_are_several() -> None:
     """Two records that say nothing are no single workspace."""
     assert [name for name, _ in names({}, {})] == ["unknown1", "unknown2"]

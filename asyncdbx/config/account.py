@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from asyncdbx.config.host import parse_host
 from asyncdbx.config.login import RESOURCE_ID
@@ -24,6 +24,8 @@ from asyncdbx.config.workspace import ACCOUNT_HOSTS, WorkspaceConfig
 from asyncdbx.errors import ConfigError
 
 RUNNING = "RUNNING"
+# Of a name, percent-encoded: it is that of a folder of each table, and may get an id.
+LONGEST_NAME = 200
 
 Record = Mapping[str, Any]
 
@@ -100,7 +102,11 @@ def _workspace(
 
 
 def _name(record: Record, number: str) -> str:
-    return str(record.get("workspace_name") or record.get("deployment_name") or number)
+    said = str(record.get("workspace_name") or record.get("deployment_name") or number)
+    name = said[:LONGEST_NAME]
+    while len(quote(name, safe="")) > LONGEST_NAME:
+        name = name[:-1]
+    return name if name == said else f"{name}-{number}"
 
 
 def _closed(record: Record) -> str:

@@ -117,6 +117,25 @@ def test_an_account_without_workspaces_is_no_success(
     assert ran.err == "asyncdbx: account account has no workspace\n"
 
 
+def test_workspaces_are_called_as_people_like(
+    asyncdbx: Asyncdbx, start_account: StartAccount, profiles: Path, tmp_path: Path
+) -> None:
+    """Whatever a name is, its workspace is in the tables, and nowhere else."""
+    names = ("../../up", "a/b", "a=b %2F", "two\nlines", "null", ".", "ü" * 100, "😀")
+    fleet = start_account(*names)
+    profiles.write_text(fleet["account"].profile("oauth-m2m"))
+    to = tmp_path / "to"
+    ran = asyncdbx("inventory", "clusters", "--account", "account", "--to", str(to))
+
+    assert ran.code == 0
+    found = Counter(row["workspace"] for row in table(to, "clusters"))
+    cut = f"{'ü' * 33}-{fleet['ü' * 100].workspace_id}"
+    expected = truth(fleet, *names)
+    expected[cut] = expected.pop("ü" * 100)
+    assert found == expected
+    assert [each.name for each in tmp_path.parent.glob("up*")] == []
+
+
 # --- what cannot be had -------------------------------------------------------------------
 
 

@@ -99,6 +99,21 @@ def test_what_is_printed(
     assert search.below(tmp_path, subject, profiles) == []
 
 
+@pytest.mark.parametrize("path", ["/oidc/", "/api/2.0/accounts/"])
+@pytest.mark.parametrize("line", ["doctor", "inventory users --to to --log-format json"])
+def test_what_a_traceback_shows(
+    fleet: Simulator, tmp_path: Path, line: str, path: str
+) -> None:
+    """An account that repeats what it was sent ends the run, and we look where."""
+    fleet["account"].faults.append(Fault(path, "echo"))
+    code, out, err = ran(*line.split(), "--account", "account", folder=tmp_path)
+    search = search_of(fleet)
+
+    assert search.in_bytes("stdout", out) + search.in_bytes("stderr", err) == []
+    assert (code, out, b"***" in err) == (1, b"", True)
+    assert (b"Traceback" in err) == (line == "doctor")
+
+
 def test_what_an_inventory_leaves(fleet: Simulator, tmp_path: Path) -> None:
     """Killed in its midst, then whole: tables, spool, lanes, logs and arguments."""
     line = (
