@@ -471,7 +471,27 @@ async def test_a_workspace_where_nothing_is_answered(examined: Examined) -> None
     assert found.reached is not None
 
 
+@wire
+@pytest.mark.parametrize("said", [[], "admin", 7])
+async def test_a_host_that_talks_of_something_else(examined: Examined, said: Any) -> None:
+    """It is JSON, and that is all."""
+    async with serve(api({"/api/2.0/preview/scim/v2/Me": said})) as server:
+        [found] = await examined(WorkspaceConfig("ws", server.url(""), login=PAT))
+
+    assert (found.state, found.problems) == (
+        "failed",
+        ["who we are is no JSON object; is that a Databricks host?"],
+    )
+
+
 DAY = 86_400
+
+
+def expiry(days: Any) -> Any:
+    """Return when a token ends, as the platform says it; -1 is never."""
+    if isinstance(days, int):
+        return int(1000 * (time.time() + days * DAY))
+    return -1 if days is None else days
 
 
 @wire
@@ -482,16 +502,14 @@ DAY = 86_400
         ([9, 3], 3, "the first of 2"),
         ([9, None], None, ""),
         ([], None, ""),
+        ([3, "soon"], None, ""),
     ],
 )
 async def test_when_a_personal_token_ends(
-    examined: Examined, days: list[int | None], ends: int | None, note: str
+    examined: Examined, days: list[Any], ends: int | None, note: str
 ) -> None:
     """Nobody says which of ours it is: the first to end, if all do."""
-    tokens = [
-        {"expiry_time": -1 if each is None else int(1000 * (time.time() + each * DAY))}
-        for each in days
-    ]
+    tokens = [{"expiry_time": expiry(each)} for each in days]
     script = api({"/api/2.0/token/list": {"token_infos": tokens}})
     async with serve(script) as server:
         [found] = await examined(WorkspaceConfig("ws", server.url(""), login=PAT))

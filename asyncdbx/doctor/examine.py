@@ -4,13 +4,14 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from asyncdbx.config import Pat, Sdk
 from asyncdbx.doctor.finding import Answer, Finding, State
 from asyncdbx.doctor.probe import Unreached, probe
 from asyncdbx.errors import (
     ApiError,
+    BadAnswer,
     CallError,
     Denied,
     Disabled,
@@ -86,7 +87,11 @@ async def _log_in(workspace: Workspace, finding: Finding, within: float) -> None
     if workspace.config.scope == "account":
         return  # it does not say who we are
     me = await workspace.call("current_user.me")
-    finding.who = str(me.get("displayName") or me.get("userName") or me.get("id") or "")
+    if not isinstance(me, dict):
+        raise BadAnswer("who we are is no JSON object; is that a Databricks host?")
+    said = cast("dict[str, Any]", me)
+    names = (said.get(key) for key in ("displayName", "userName", "id"))
+    finding.who = str(next(filter(None, names), ""))
     if isinstance(workspace.config.login, Pat):
         await _look_at_tokens(workspace, finding)
 
