@@ -99,13 +99,19 @@ async def _log_in(workspace: Workspace, finding: Finding, within: float) -> None
 async def _look_at_tokens(workspace: Workspace, finding: Finding) -> None:
     """Note when a personal access token ends: nobody says which of ours it is."""
     try:
-        tokens = [token async for token in workspace.list("tokens.list")]
+        ends = [_end_of(token) async for token in workspace.list("tokens.list")]
     except CallError:
         return  # its end is a nicety
-    ends = [token.get("expiry_time", -1) for token in tokens]
-    if ends and all(isinstance(end, int) and end > 0 for end in ends):
+    if ends and 0 not in ends:
         finding.token_ends = min(ends) / 1000 - time.time()
         finding.token_note = f"the first of {len(ends)}" if len(ends) > 1 else ""
+
+
+def _end_of(token: Any) -> int:
+    """Return when a token ends, in milliseconds since 1970; 0 if never, or nobody knows."""
+    known = cast("dict[str, Any]", token) if isinstance(token, dict) else {}
+    end = known.get("expiry_time")
+    return end if isinstance(end, int) and end > 0 else 0
 
 
 async def _ask_services(workspace: Workspace, finding: Finding) -> None:
