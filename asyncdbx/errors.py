@@ -191,7 +191,8 @@ class ApiError(CallError):
 
     def __str__(self) -> str:
         """Return the call, the status, the code and the server's words."""
-        code = f" {self.error_code}" if self.error_code else ""
+        is_word = self.error_code not in {"", str(self.status)}
+        code = f" {self.error_code}" if is_word else ""
         where = f"{self.endpoint} on {self.workspace}: " if self.endpoint else ""
         return f"{where}HTTP {self.status}{code}: {self.message}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from arro3.core import Array, Field, RecordBatch, Schema
 from deltalake import write_deltalake
@@ -26,6 +26,8 @@ from asyncdbx.inventory.verdict import Ended, Verdict
 from asyncdbx.simulator import SimulatedWorkspace, Simulator
 
 IMPATIENT = RetryPolicy(attempts=2, first_wait=0.001, throttled_for=0.1)
+T = TypeVar("T")
+
 UNLIMITED = '[default]\nper_second = "unlimited"\nin_flight = 100\n'
 
 __all__ = [
@@ -98,18 +100,16 @@ def earlier_listings(folder: Path) -> None:
 
 
 @contextmanager
-def in_thread(simulator: Simulator) -> Iterator[Simulator]:
-    """Serve a simulated fleet from a thread of its own."""
+def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Serve from a thread of its own what is served while its block lasts."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(simulator.__aenter__(), loop).result(10)
+    serving = asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
     try:
-        yield simulator
+        yield serving
     finally:
-        ended = asyncio.run_coroutine_threadsafe(
-            simulator.__aexit__(None, None, None), loop
-        )
+        ended = asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop)
         ended.result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -146,21 +146,29 @@ def saying(*pieces: bytes, keep: bool = False) -> Script:
     return script
 
 
-def certificate(folder: Path, *, days: int) -> ssl.SSLContext:
-    """Return a server's TLS with a self-signed certificate that is good for ``days``."""
+def certificate(folder: Path, *, days: int, machine: str = "127.0.0.1") -> ssl.SSLContext:
+    """Return a server's TLS with a self-signed certificate that is good for ``days``.
+
+    Whoever is to believe it has to be given ``server.pem`` of the folder.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
+    serial = x509.random_serial_number()
+    # Of two that are believed and share a name, OpenSSL takes the first for both.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{machine} {serial:x}")])
+    address = x509.IPAddress(ipaddress.IPv4Address(machine))
+    public = key.public_key()
     now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .public_key(public)
+        .serial_number(serial)
         .not_valid_before(now - dt.timedelta(days=30))
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = folder / "server.pem"

@@ -409,9 +409,11 @@ def test_secret() -> None:
         ("t-12 t-1", ["t-1", "t-12"], "*** ***"),
         ("nothing", ["t"], "no***hing"),
         ("nothing", ["", "x"], "nothing"),
+        ("sent dapi-0123456789abcde", ["dapi-0123456789abcdef"], "sent ***"),
+        ("dapi-0123456xyz dapi-012345", ["dapi-0123456789"], "***xyz dapi-012345"),
         ("nothing", [], "nothing"),
     ],
 )
 def test_redact(text: str, values: list[str], expected: str) -> None:
-    """Every occurrence goes, the longest value first, and an empty one changes nothing."""
+    """Every occurrence goes, the longest value first, one that was cut off too."""
     assert redact(text, map(Secret, values)) == expected

@@ -17,7 +17,7 @@ import pytest
 from asyncdbx.config import lanes_path
 from asyncdbx.errors import ConfigError
 from asyncdbx.limiter import LaneFile, learned_of, opened
-from asyncdbx.limiter.lane_file import FORGET, KEY, NUMBERS, VERSION, WALL
+from asyncdbx.limiter.lane_file import FORGET, KEY, NUMBERS, VERSION, WALL, Record
 from asyncdbx.limiter.shared import LIVE, MOST_EVENTS, SharedControl
 from asyncdbx.rate_control import Mode, RateControl
 
@@ -79,7 +79,8 @@ def test_a_record_that_nobody_has_used_makes_room(file: LaneFile) -> None:
     old.write(numbers)
     other = LaneFile(file.path)
     forgotten = other.record("old")
-    new = file.record("new")
+    later = LaneFile(file.path)  # such records are looked for once an hour
+    new = later.record("new")
 
     assert (new.offset, new.read()) == (old.offset, (0.0,) * NUMBERS)
     with new.locked() as held:
@@ -87,7 +88,29 @@ def test_a_record_that_nobody_has_used_makes_room(file: LaneFile) -> None:
     with forgotten.locked() as held:
         assert not held
     assert [r.key for r in LaneFile(file.path).records()] == ["new"]
-    assert file.record("old").offset != new.offset
+    assert later.record("old").offset != new.offset
+
+
+def test_ten_thousand_lanes_are_not_ten_thousand_searches(
+    file: LaneFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account of many workspaces is new to a host once: each lane is looked at once."""
+    for n in range(200):
+        file.record(f"lane {n}")
+    later = LaneFile(file.path)
+    looked = 0
+    number = Record.number
+
+    def counting(record: Record, place: int) -> float:
+        nonlocal looked
+        looked += 1
+        return number(record, place)
+
+    monkeypatch.setattr(Record, "number", counting)
+    for n in range(200):
+        later.record(f"new {n}")
+
+    assert looked == 200
 
 
 def test_what_left_is_seen_by_the_other_even_after_the_file_has_grown(

@@ -167,3 +167,25 @@ def test_what_the_package_offers() -> None:
     """Each name in ``__all__`` is there."""
     assert "Fleet" in asyncdbx.__all__
     assert [name for name in asyncdbx.__all__ if not hasattr(asyncdbx, name)] == []
+
+
+async def test_a_fleet_from_an_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workspaces by name, some of them by ``match``, as the account logs in."""
+    profiles = tmp_path / "profiles"
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(profiles))
+    monkeypatch.setenv("ASYNCDBX_LANES", "off")
+    names = ("eu-prod", "us-prod", "eu-dev")
+    async with Simulator(names=names, scale=0.02, limits=False) as simulator:
+        profiles.write_text(simulator["account"].profile("oauth-m2m"))
+        fleet = await Fleet.from_account("account", match="^eu")
+        async with fleet:
+            found = {each.name: await each.call("current_user.me") for each in fleet}
+        with pytest.raises(ConfigError, match="has no profile 'prod'"):
+            await Fleet.from_account("prod")
+
+    assert {name: me["userName"] for name, me in found.items()} == {
+        "eu-dev": simulator.client_id,
+        "eu-prod": simulator.client_id,
+    }

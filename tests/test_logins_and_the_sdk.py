@@ -103,7 +103,7 @@ LOGINS = {
     "file, the account's": "auth_type = file-oidc\noidc_token_filepath = {home}/jwt\n",
     "variable": "auth_type = env-oidc\nclient_id = c\noidc_token_env = MINE\n",
     "github": "auth_type = github-oidc\nclient_id = c\n",
-    "github, an audience": "auth_type = github-oidc\nclient_id = c\ntoken_audience = mine\n",
+    "github, mine": "auth_type = github-oidc\nclient_id = c\ntoken_audience = mine\n",
 }
 
 

@@ -12,10 +12,12 @@ from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import Selection, examples, work_options
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
 from asyncdbx.cli.quantity import age_text
-from asyncdbx.doctor import Finding, examine, exit_code
+from asyncdbx.doctor import Answer, Finding, examine, exit_code
 from asyncdbx.engine import RetryPolicy
 from asyncdbx.fleet import Fleet
 from asyncdbx.transport import Timeouts
+
+MOST_PROBLEMS = 3  # of a workspace, on stderr
 
 EPILOG = examples(
     ("One workspace", "asyncdbx doctor -p prod"),
@@ -40,7 +42,8 @@ EPILOG = examples(
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For a connection; all workspaces are examined side by side.",
+    help="For a connection; each call may take three times as long. All workspaces are"
+    " examined side by side.",
 )
 @output_options
 @work_options
@@ -51,8 +54,8 @@ def command(selection: Selection, output: Output, *, timeout: float) -> int:
     end, is its clock right, and which services are denied or switched off. What is asked is
     a little of everything that an inventory would ask for.
     """
-    timeouts = Timeouts(connect=timeout, total=2 * timeout)
-    retry = RetryPolicy(attempts=2)
+    timeouts = Timeouts(connect=timeout, total=1.5 * timeout)
+    retry = RetryPolicy(attempts=2, throttled_for=3 * timeout)
     with selection.at_work(timeouts=timeouts, retry=retry) as fleet:
         findings = run_async(_examined(fleet, timeout))
     output.printer(SHEET).print(findings)
@@ -70,17 +73,30 @@ def _summarize(findings: Sequence[Finding]) -> None:
     ill = [each for each in findings if each.state != "ok"]
     for each in ill:
         words = [
-            *each.problems,
+            *_first([_short(each.workspace, problem) for problem in each.problems]),
             *_listed("denied", each.of("denied")),
             *_listed("off", each.of("off")),
         ]
         complain(f"{each.workspace} is {each.state}: {'; '.join(words)}")
     if ill:
-        complain(f"{len(ill)} of {len(findings)} workspaces are not well")
+        are = "is" if len(ill) == 1 else "are"
+        complain(f"{len(ill)} of {len(findings)} workspaces {are} not well")
+
+
+def _short(workspace: str, problem: str) -> str:
+    """Return a problem without the name that stands before it."""
+    return problem.replace(f" on {workspace}: ", ": ", 1)
+
+
+def _first(problems: Sequence[str]) -> list[str]:
+    """Return a few problems; forty services that fail all say the same."""
+    more = len(problems) - MOST_PROBLEMS
+    rest = [f"and {more} more problems, which -o jsonl tells"] if more > 0 else []
+    return [*problems[:MOST_PROBLEMS], *rest]
 
 
 def _listed(word: str, names: Sequence[str]) -> list[str]:
-    return [f"{word} {', '.join(names)}"] if names else []
+    return [f"{word}: {', '.join(names)}"] if names else []
 
 
 def _facts(finding: Finding) -> dict[str, Any]:
@@ -132,7 +148,7 @@ def _token(finding: Finding) -> str:
     note = f" ({finding.token_note})" if finding.token_note else ""
     if finding.token_ends <= 0:
         return f"ended{note}"
-    return f"{age_text(round(finding.token_ends))}{note}"
+    return f"in {age_text(round(finding.token_ends))}{note}"
 
 
 def _services(finding: Finding) -> str:
@@ -155,13 +171,17 @@ def _columns() -> Sequence[Column[Finding]]:
         Column("clock", _clock, right=True),
         Column("login", lambda found: found.login),
         Column("who", lambda found: found.who),
-        Column("token", _token),
+        Column("token ends", _token),
         Column("services", _services),
     )
 
 
 def _fact(name: str) -> Column[Finding]:
     return Column(name, lambda found: _facts(found)[name])
+
+
+def _resources(answer: Answer) -> Column[Finding]:
+    return Column(answer, lambda found: " ".join(found.of(answer)))
 
 
 SHEET: Sheet[Finding] = Sheet(
@@ -172,5 +192,6 @@ SHEET: Sheet[Finding] = Sheet(
         for name in _facts(Finding("", "", ""))
         if name not in {"problems", "services"}
     ]
+    + [_resources(answer) for answer in ("denied", "off", "failed")]
     + [Column("problems", lambda found: "; ".join(found.problems))],
 )

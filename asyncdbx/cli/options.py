@@ -52,15 +52,18 @@ class Selection:
     connections: int = CONNECTIONS
     stats: bool = False
 
-    def configs(self) -> list[WorkspaceConfig]:
+    def configs(self, **options: Any) -> list[WorkspaceConfig]:
         """Return the workspaces; an account is asked for its own.
+
+        Args:
+            options: Of the ``Fleet`` that asks.
 
         Raises:
             ConfigError: a profile or a credential is missing or cannot be used.
             UsageError: Options exclude each other, or nothing is left.
             CallError: The account cannot be asked.
         """
-        found = self._resolved() if self.account is None else self._of_account()
+        found = self._resolved() if self.account is None else self._of_account(options)
         if self.match is None:
             return found
         chosen = [config for config in found if self.match.search(config.name)]
@@ -85,12 +88,12 @@ class Selection:
             return self.profiles
         return () if self.account == ENVIRONMENT else (self.account,)
 
-    def _of_account(self) -> list[WorkspaceConfig]:
+    def _of_account(self, options: Mapping[str, Any]) -> list[WorkspaceConfig]:
         if self.profiles or self.all_profiles:
             raise UsageError("--account takes an account's workspaces; leave out profiles")
         from asyncdbx.fleet import Fleet, find_workspaces  # noqa: PLC0415 - as in fleet
 
-        account = Fleet(self._resolved(), limits=self.limits(), lanes=usable_lanes())
+        account = Fleet(self._resolved(), limits=self.limits(), **options)
         found = run_async(find_workspaces(account))
         if not found:
             raise UsageError(f"account {self.account} has no workspace")
@@ -116,11 +119,11 @@ class Selection:
         """
         from asyncdbx.fleet import Fleet  # noqa: PLC0415 - aiohttp takes 0.2 s to import
 
+        options["lanes"] = usable_lanes(log_format)
         return Fleet(
-            self.configs(),
+            self.configs(**options),
             limits=self.limits(),
             connections=self.connections,
-            lanes=usable_lanes(log_format),
             **options,
         )
 

@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
 from asyncdbx.config.host import parse_host
+from asyncdbx.config.login import RESOURCE_ID
 from asyncdbx.config.logins import (
     M2M,
     AzureClientSecret,
@@ -19,10 +20,12 @@ from asyncdbx.config.logins import (
     Sdk,
 )
 from asyncdbx.config.secret import Secret
-from asyncdbx.config.workspace import WorkspaceConfig
+from asyncdbx.config.workspace import ACCOUNT_HOSTS, WorkspaceConfig
 from asyncdbx.errors import ConfigError
 
 RUNNING = "RUNNING"
+# Of a name, percent-encoded: it is that of a folder of each table, and may get an id.
+LONGEST_NAME = 200
 
 Record = Mapping[str, Any]
 
@@ -58,38 +61,57 @@ def workspaces_of(
         account: Where the records are from.
         records: Of the account's ``workspaces.list``.
     """
-    found = list(records)
-    names = Counter(_name(record) for record in found)
-    configs = [_workspace(account, record, names) for record in found]
+    found = {
+        str(record.get("workspace_id") or f"unknown{count}"): record
+        for count, record in enumerate(records, 1)
+    }
+    names = _told_apart({number: _name(found[number], number) for number in found})
+    configs = [
+        _workspace(account, record, number, names[number])
+        for number, record in found.items()
+    ]
     return sorted(configs, key=lambda config: config.name)
 
 
+def _told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
+    """Return names by id; behind one that several share stands the id."""
+    shared = Counter(names.values())
+    if len(shared) == len(names):
+        return names
+    longer = {
+        number: f"{name}-{number}" if shared[name] > 1 else name
+        for number, name in names.items()
+    }
+    return _told_apart(longer)  # one of these may be another's own name
+
+
 def _workspace(
-    account: WorkspaceConfig, record: Record, names: Mapping[str, int]
+    account: WorkspaceConfig, record: Record, number: str, name: str
 ) -> WorkspaceConfig:
-    name, number = _name(record), str(record.get("workspace_id", ""))
-    if names[name] > 1:
-        name = f"{name}-{number}"
     host, closed = _host(account.host, record), _closed(record)
     if not host:
         host, closed = "https://unknown.invalid", closed or "its account names no host"
     return WorkspaceConfig(
         name=name,
         host=host,
+        workspace_id=number if host == account.host else None,
         login=_login(account.login, host, record),
         origin=f"workspace {number} of {account.origin}",
         closed=closed,
     )
 
 
-def _name(record: Record) -> str:
-    named = record.get("workspace_name") or record.get("deployment_name")
-    return str(named or record.get("workspace_id", "unknown"))
+def _name(record: Record, number: str) -> str:
+    said = str(record.get("workspace_name") or record.get("deployment_name") or number)
+    name = said[:LONGEST_NAME]
+    while len(quote(name, safe="")) > LONGEST_NAME:
+        name = name[:-1]
+    return name if name == said else f"{name}-{number}"
 
 
 def _closed(record: Record) -> str:
     status = record.get("workspace_status")
-    if status in {None, RUNNING}:
+    if status is None or status == RUNNING:
         return ""
     message = record.get("workspace_status_message")
     return f"its account says {status}{f' ({message})' if message else ''}"
@@ -99,16 +121,19 @@ def _host(account_host: str, record: Record) -> str:
     """Return the host of a workspace; empty if the account does not say it.
 
     An account ``accounts.ZONE`` has its workspaces at ``DEPLOYMENT.ZONE``: AWS, Azure,
-    Google and the government clouds alike. One on this machine names address and port.
+    Google and the government clouds alike. Any other host serves its account and all
+    workspaces itself. One on this machine names address and port.
 
     Source:
         databricks-sdk 0.162.0, environments.py ``deployment_url``.
     """
+    parts = urlsplit(account_host)
+    if parts.scheme == "https" and not account_host.startswith(ACCOUNT_HOSTS):
+        return account_host if record.get("workspace_id") else ""
     deployment = record.get("deployment_name")
     # Nothing in it may end the name early: it decides where a secret goes.
     if not isinstance(deployment, str) or not re.fullmatch(r"[\w.-]+(:\d+)?", deployment):
         return ""
-    parts = urlsplit(account_host)
     if parts.scheme == "https":
         deployment += "." + (parts.hostname or "").partition(".")[2]
     try:
@@ -129,6 +154,8 @@ def _login(login: Login | None, host: str, record: Record) -> Login | None:
         case Sdk():
             settings = {**login.settings, "host": Secret(host)}
             settings.pop("account_id", None)
+            if resource_id := _resource_id(record):
+                settings["azure_workspace_resource_id"] = Secret(resource_id)
             return replace(login, settings=settings)
         case _:
             return login
@@ -140,11 +167,13 @@ def _resource_id(record: Record) -> str:
     Source:
         databricks-sdk 0.162.0, azure.py ``get_azure_resource_id``.
     """
-    info: Mapping[str, Any] = record.get("azure_workspace_info") or {}
-    if not info:
+    info: Any = record.get("azure_workspace_info")
+    if not isinstance(info, Mapping):
         return ""
-    return (
-        f"/subscriptions/{info.get('subscription_id')}"
-        f"/resourceGroups/{info.get('resource_group')}"
-        f"/providers/Microsoft.Databricks/workspaces/{record.get('workspace_name')}"
+    facts = cast("Record", info)
+    path = (
+        f"/subscriptions/{facts.get('subscription_id', '')}"
+        f"/resourceGroups/{facts.get('resource_group', '')}"
+        f"/providers/Microsoft.Databricks/workspaces/{record.get('workspace_name', '')}"
     )
+    return path if re.fullmatch(RESOURCE_ID, path) else ""

@@ -45,6 +45,7 @@ _BY_THE_SDK = frozenset(
         "runtime-oauth",
     }
 )
+RESOURCE_ID = r"(/[!-.0-~]+)+"  # of Azure; it travels in a header
 ENV_TOKEN = "DATABRICKS_OIDC_TOKEN"  # noqa: S105 - a variable's name
 
 
@@ -214,7 +215,7 @@ def _federation(settings: Settings, kind: FederationKind, source: str) -> Federa
 
 def _azure(settings: Settings) -> Azure:
     resource_id = settings.get("azure_workspace_resource_id")
-    if resource_id and not re.fullmatch(r"(/[!-.0-~]+)+", resource_id):
+    if resource_id and not re.fullmatch(RESOURCE_ID, resource_id):
         label = settings.label("azure_workspace_resource_id")
         raise settings.error(f"{label} must be a path, /subscriptions/…/workspaces/NAME")
     return Azure(_environment(settings), resource_id)

@@ -1,8 +1,10 @@
 """A value that must not be seen, and taking such values out of foreign text."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 HIDDEN = "***"
+TELLING = 12  # characters with which a secret begins, and nothing else does
 
 
 class Secret:
@@ -34,8 +36,21 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Return ``text`` with every occurrence of a secret's value replaced by ``***``.
 
     For text that others wrote, such as an error body that echoes the token. The longest
-    secret goes first, so that one that is part of another leaves no rest of it behind.
+    secret goes first, so that one that is part of another leaves no rest of it behind. One
+    within which the text was cut off goes as far as it is there.
     """
     for value in sorted({s.reveal() for s in secrets} - {""}, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+        text = _without_begin(text.replace(value, HIDDEN), value)
+    return text
+
+
+def _without_begin(text: str, value: str) -> str:
+    """Return ``text`` without what ``value`` begins with, as far as they are the same."""
+    begin = value[:TELLING]
+    if len(value) <= TELLING:
+        return text
+    while (at := text.find(begin)) >= 0:
+        pairs = zip(text[at:], value, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        text = text[:at] + HIDDEN + text[at + same :]
     return text

@@ -11,7 +11,7 @@ from asyncdbx.config.settings import Settings
 Scope = Literal["workspace", "account"]
 
 # Both official SDKs know an account by these beginnings alone.
-_ACCOUNT_HOSTS = ("https://accounts.", "https://accounts-dod.")
+ACCOUNT_HOSTS = ("https://accounts.", "https://accounts-dod.")
 # Azure names every workspace adb-<workspace id>.<n>, AWS those without a name of their
 # own dbc-…: one workspace each, even if the profile mentions the account.
 _WORKSPACE_HOSTS = ("https://adb-", "https://dbc-")
@@ -47,7 +47,7 @@ class WorkspaceConfig:
         ``account`` on an account's host, and where only an account id is given, as for
         the account of a host that serves both; else ``workspace``.
         """
-        if self.host.startswith(_ACCOUNT_HOSTS):
+        if self.host.startswith(ACCOUNT_HOSTS):
             return "account"
         only_account = self.account_id and not self.workspace_id
         if only_account and not self.host.startswith(_WORKSPACE_HOSTS):

@@ -4,6 +4,6 @@ What is asked is what an inventory would ask, one small page of each.
 """
 
 from asyncdbx.doctor.examine import examine
-from asyncdbx.doctor.finding import Finding, exit_code
+from asyncdbx.doctor.finding import Answer, Finding, exit_code
 
-__all__ = ["Finding", "examine", "exit_code"]
+__all__ = ["Answer", "Finding", "examine", "exit_code"]

@@ -1,19 +1,24 @@
 """Examines workspaces side by side: connection, login, services."""
 
 import asyncio
+import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
-from asyncdbx.config import Pat
-from asyncdbx.doctor.finding import Answer, Finding
+from asyncdbx.config import Pat, Sdk
+from asyncdbx.doctor.finding import Answer, Finding, State
 from asyncdbx.doctor.probe import Unreached, probe
 from asyncdbx.errors import (
+    ApiError,
+    BadAnswer,
     CallError,
     Denied,
     Disabled,
+    LoginFailed,
     NotFound,
     Unauthenticated,
+    Unreachable,
     WorkspaceDown,
 )
 from asyncdbx.fleet import Fleet, Workspace
@@ -22,30 +27,25 @@ from asyncdbx.inventory.sources import Source
 
 __all__ = ["examine"]
 
-PATIENCE = 3  # time-outs for login and services together
+PATIENCE = 3  # time-outs for a login by the SDK, which may wait for a person
+# Of several sources of a resource; what is off in one place may stand in another.
+WORST_FIRST: tuple[Answer, ...] = ("failed", "denied", "ok", "off")
 
 
-async def examine(
-    fleet: Fleet, within: float, done: Callable[[Finding], None] = lambda _: None
-) -> list[Finding]:
+async def examine(fleet: Fleet, within: float) -> list[Finding]:
     """Return what is found out about each workspace of a fleet, in its order.
 
     Args:
         fleet: Entered.
         within: Seconds for a connection; a host that is dead costs no more, and none
-            waits for another.
-        done: Told each finding when it is made.
+            waits for another. How long calls may take is the fleet's business: of many
+            workspaces, they wait for one another, and no host is to blame for that.
     """
-
-    async def one(workspace: Workspace) -> Finding:
-        finding = await _examined(workspace, within)
-        done(finding)
-        return finding
-
-    return await asyncio.gather(*map(one, fleet))
+    tls = ssl.create_default_context()
+    return await asyncio.gather(*(_examined(each, within, tls) for each in fleet))
 
 
-async def _examined(workspace: Workspace, within: float) -> Finding:
+async def _examined(workspace: Workspace, within: float, tls: ssl.SSLContext) -> Finding:
     config = workspace.config
     kind = config.login.kind if config.login is not None else ""
     finding = Finding(workspace.name, config.host, kind or "sdk")
@@ -53,32 +53,45 @@ async def _examined(workspace: Workspace, within: float) -> Finding:
         finding.fail("closed", config.closed)
         return finding
     try:
-        finding.reached = await probe(config.host, within)
-        async with asyncio.timeout(PATIENCE * within):
-            await _log_in(workspace, finding)
-            await _ask_services(workspace, finding)
+        finding.reached = await probe(config.host, within, tls)
+        await _log_in(workspace, finding, PATIENCE * within)
+        await _ask_services(workspace, finding)
     except Unreached as error:
         finding.fail("unreachable", str(error))
-    except (Unauthenticated, WorkspaceDown) as error:
-        finding.fail("refused", error.message)
     except CallError as error:
-        finding.fail("failed", str(error))
+        finding.fail(_state(error), str(error))
     except TimeoutError:
-        finding.fail("failed", f"no answer within {PATIENCE * within:g} s")
+        finding.fail("failed", f"the login took more than {PATIENCE * within:g} s")
     else:
         finding.conclude()
     return finding
 
 
-async def _log_in(workspace: Workspace, finding: Finding) -> None:
+def _state(error: CallError) -> State:
+    """Return what a workspace is that does not even say who we are."""
+    match error:
+        case Unauthenticated() | Denied() | LoginFailed() | ApiError(status=400):
+            return "refused"
+        case Unreachable() if not isinstance(error, WorkspaceDown):
+            return "unreachable"
+        case _:
+            return "failed"
+
+
+async def _log_in(workspace: Workspace, finding: Finding, within: float) -> None:
     """Find out who we are, and how long that lasts."""
-    if workspace.config.scope == "account":
-        await workspace.log_in()  # an account says neither who we are nor when it ends
-        finding.token_ends = workspace.login_ends_in()
-        return
-    me = await workspace.call("current_user.me")
-    finding.who = str(me.get("displayName") or me.get("userName") or me.get("id"))
+    by_sdk = isinstance(workspace.config.login, Sdk)
+    async with asyncio.timeout(within if by_sdk else None):
+        await workspace.log_in()
     finding.token_ends = workspace.login_ends_in()
+    if workspace.config.scope == "account":
+        return  # it does not say who we are
+    me = await workspace.call("current_user.me")
+    if not isinstance(me, dict):
+        raise BadAnswer("who we are is no JSON object; is that a Databricks host?")
+    said = cast("dict[str, Any]", me)
+    names = (said.get(key) for key in ("displayName", "userName", "id"))
+    finding.who = str(next(filter(None, names), ""))
     if isinstance(workspace.config.login, Pat):
         await _look_at_tokens(workspace, finding)
 
@@ -86,16 +99,23 @@ async def _log_in(workspace: Workspace, finding: Finding) -> None:
 async def _look_at_tokens(workspace: Workspace, finding: Finding) -> None:
     """Note when a personal access token ends: nobody says which of ours it is."""
     try:
-        tokens = [token async for token in workspace.list("tokens.list")]
+        ends = [_end_of(token) async for token in workspace.list("tokens.list")]
     except CallError:
         return  # its end is a nicety
     now = 1000 * time.time()
-    ends = [token.get("expiry_time", -1) for token in tokens]
-    # Ours works, so it is none of those that have ended; -1 never ends.
-    alive = [end for end in ends if isinstance(end, int) and (end < 0 or end > now)]
-    if alive and min(alive) > 0:
+    alive = [
+        end for end in ends if not 0 < end <= now
+    ]  # ours works, so it is none of these
+    if alive and 0 not in alive:
         finding.token_ends = (min(alive) - now) / 1000
         finding.token_note = f"the first of {len(alive)}" if len(alive) > 1 else ""
+
+
+def _end_of(token: Any) -> int:
+    """Return when a token ends, in milliseconds since 1970; 0 if never, or nobody knows."""
+    known = cast("dict[str, Any]", token) if isinstance(token, dict) else {}
+    end = known.get("expiry_time")
+    return end if isinstance(end, int) and end > 0 else 0
 
 
 async def _ask_services(workspace: Workspace, finding: Finding) -> None:
@@ -106,8 +126,8 @@ async def _ask_services(workspace: Workspace, finding: Finding) -> None:
     )
     services: dict[str, Answer] = {}
     for (name, _), answer in zip(asked, answers, strict=True):
-        if services.get(name) != "ok":  # one of several sources is enough
-            services[name] = answer
+        both = (services.get(name, answer), answer)
+        services[name] = min(both, key=WORST_FIRST.index)
     finding.services = services
 
 
@@ -120,17 +140,14 @@ def _questions(workspace: Workspace) -> Iterator[tuple[str, Source]]:
 
 
 async def _ask(workspace: Workspace, source: Source, finding: Finding) -> Answer:
-    """Return how a listing's first page is answered; what is on it is not looked at."""
+    """Return how a listing's first page is answered."""
     ticket = workspace.ticket(source.endpoint, _little(workspace, source))
-    ticket.decode = lambda _: None
     try:
         await workspace.run(ticket)
     except Denied:
         return "denied"
     except (Disabled, NotFound):
         return "off"
-    except (Unauthenticated, WorkspaceDown):
-        raise
     except CallError as error:
         finding.problems.append(str(error))
         return "failed"

@@ -28,7 +28,7 @@ class Finding:
         token_note: What is known of its end besides.
         services: By resource, whether it can be asked for.
         problems: What is wrong, in sentences.
-        state: See ``State``; limited means that some services are denied or off.
+        state: See ``State``; limited means that some services, or the clock, are not well.
     """
 
     workspace: str
@@ -54,10 +54,10 @@ class Finding:
     def conclude(self) -> None:
         """Note what the services and the clock make of a workspace that can be used."""
         if len(self.of("ok")) < len(self.services):
-            self.state = "limited"
+            self.state = "limited" if self.of("ok") else "failed"
         skew = self.reached.skew if self.reached else None
         if skew is not None and abs(skew) > LARGEST_SKEW:
-            self.state = "limited"
+            self.state = "limited" if self.state == "ok" else self.state
             ahead = "ahead of" if skew > 0 else "behind"
             self.problems.append(f"its clock is {abs(skew):.0f} s {ahead} ours")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import email.utils
+import os
+import socket
 import ssl
 import time
 from dataclasses import dataclass
@@ -10,7 +12,6 @@ from urllib.parse import urlsplit
 
 __all__ = ["Reached", "Unreached", "probe"]
 
-LONGEST_HEAD = 2**16  # bytes
 DEFAULT_PORT = {"https": 443, "http": 80}
 
 
@@ -34,12 +35,13 @@ class Unreached(Exception):
     """A host that does not answer; says why."""
 
 
-async def probe(host: str, within: float) -> Reached:
+async def probe(host: str, within: float, tls: ssl.SSLContext) -> Reached:
     """Connect to a host, look at its certificate and at its clock.
 
     Args:
         host: ``https://name[:port]``.
         within: Seconds until the connection has to stand, and again until the answer.
+        tls: Whom to believe; making one takes as long as many a connection.
 
     Raises:
         Unreached: It does not resolve, connect, prove who it is, or answer.
@@ -51,11 +53,11 @@ async def probe(host: str, within: float) -> Reached:
     try:
         async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection(
-                parts.hostname, port, ssl=ssl.create_default_context() if secure else None
+                parts.hostname, port, ssl=tls if secure else None
             )
     except TimeoutError:
         raise Unreached(f"no connection within {within:g} s") from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Unreached(_words(error, parts.hostname or "")) from None
     connected = time.monotonic() - begun
     try:
@@ -91,12 +93,15 @@ async def _skew(
 async def _head(reader: asyncio.StreamReader) -> list[str]:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise ConnectionError("what came is no HTTP answer") from None
-    lines = head.decode("latin-1").split("\r\n")
-    if not lines[0].startswith("HTTP/"):
+    except asyncio.IncompleteReadError as error:
+        head = error.partial
+    except asyncio.LimitOverrunError:
+        head = b"too much"
+    if not head:
+        raise ConnectionError("it was closed without an answer")
+    if not (head.startswith(b"HTTP/") and head.endswith(b"\r\n\r\n")):
         raise ConnectionError("what came is no HTTP answer")
-    return lines
+    return head.decode("latin-1").split("\r\n")
 
 
 def _seconds(date: str, sent: float, received: float) -> float | None:
@@ -116,13 +121,15 @@ def _certificate_ends(writer: asyncio.StreamWriter) -> float | None:
     return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
 
 
-def _words(error: OSError, machine: str) -> str:
+def _words(error: OSError | UnicodeError, machine: str) -> str:
     match error:
         case ssl.SSLCertVerificationError():
             return f"its certificate is refused: {error.verify_message}"
         case ssl.SSLError():
-            return f"no TLS: {error.reason or error}"
-        case _ if type(error).__name__ == "gaierror":
+            return f"no TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        case socket.gaierror() | UnicodeError():
             return f"the name {machine} does not resolve"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number).lower()
         case _:
-            return (error.strerror or str(error) or type(error).__name__).lower()
+            return str(error) or type(error).__name__

@@ -42,6 +42,7 @@ GROW_BY = 64  # records
 
 WALL = 1  # which number says when the record was written, in seconds since 1970
 FORGET = 30 * 86_400.0  # seconds after which a record makes room for another lane
+SWEEP = 3600.0  # seconds after which such records are looked for again
 
 # A lock is held for microseconds, unless its holder has been stopped: then it is done
 # without, rather than wait.
@@ -127,6 +128,8 @@ class LaneFile:
         self.view = memoryview(b"")
         self._records: dict[str, Record] = {}
         self._seen = 0
+        self._old: list[Record] = []
+        self._swept = 0.0
         self._mutex = threading.Lock()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -230,9 +233,12 @@ class LaneFile:
 
     def _oldest(self) -> Record | None:
         """Return a record that nobody has written for so long that it may be another's."""
-        limit = time.time() - FORGET
-        for record in self._records.values():
-            if 0 < record.number(WALL) < limit:
+        now = time.time()
+        if now > self._swept + SWEEP:  # not for each of an account's ten thousand lanes
+            self._swept = now
+            self._old = [each for each in self._records.values() if _is_old(each, now)]
+        while self._old:
+            if _is_old(record := self._old.pop(), now):
                 return record
         return None
 
@@ -241,6 +247,10 @@ class LaneFile:
             f"{self.path}, which keeps what lanes have learned, cannot be used: {why};"
             " move it away, or set ASYNCDBX_LANES to another file or to off"
         )
+
+
+def _is_old(record: Record, now: float) -> bool:
+    return 0 < record.number(WALL) < now - FORGET
 
 
 _open: dict[Path, LaneFile] = {}

@@ -46,12 +46,15 @@ def instead(fault: Fault, call: Call) -> Reply | None:
 
 
 def _echo(call: Call) -> Refusal:
-    """Return a refusal as careless gateways word it: with the credential in it."""
+    """Return a refusal as careless gateways word it: with the credential in it.
+
+    Of a login that is also the form: an identity token is sent there.
+    """
     sent = (
         f"Rejected request with header Authorization: {call.headers.get('Authorization')}"
     )
     if call.path.startswith("/oidc/"):
-        return Refusal(400, "BAD_REQUEST", sent)
+        return Refusal(400, "BAD_REQUEST", f"{sent}, {call.body.decode()}")
     return Refusal(403, "PERMISSION_DENIED", sent)
 
 

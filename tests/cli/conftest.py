@@ -1,17 +1,20 @@
 """The command line in this process, and a small fleet in a thread for it to talk to."""
 
-import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from threading import Thread
+from typing import Any
 
 import pytest
 from cli_ran import Asyncdbx, Ran
+from inventoried import IMPATIENT, UNLIMITED, in_thread
 
 from asyncdbx.cli.app import run
+from asyncdbx.fleet import Fleet
 from asyncdbx.simulator import Simulator
+from asyncdbx.transport import Timeouts
 
 
 @pytest.fixture(autouse=True)
@@ -48,35 +51,61 @@ def terminal(
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
     """Two workspaces and their account, without limits."""
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    fleet = Simulator(2, scale=0.03, limits=False, names=("prod", "dev"))
-    asyncio.run_coroutine_threadsafe(fleet.__aenter__(), loop).result(10)
-    yield fleet
-    asyncio.run_coroutine_threadsafe(fleet.__aexit__(None, None, None), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
-
-
-UNLIMITED = """
-[default]
-per_second = "unlimited"
-in_flight = 100
-"""
+    with in_thread(Simulator(2, scale=0.03, limits=False, names=("prod", "dev"))) as fleet:
+        yield fleet
 
 
 @pytest.fixture
-def fleet(
-    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Simulator]:
-    """The fleet, with its profiles in this environment, and no fault left behind."""
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of this environment's profiles, still to be written; no limits."""
     profiles, limits = tmp_path / "profiles", tmp_path / "limits.toml"
-    profiles.write_text(simulator.databrickscfg())
     limits.write_text(UNLIMITED)
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(profiles))
     monkeypatch.setenv("ASYNCDBX_LIMITS", str(limits))
+    return profiles
+
+
+@pytest.fixture
+def fleet(simulator: Simulator, profiles: Path) -> Iterator[Simulator]:
+    """The fleet, with its profiles in this environment, and no fault left behind."""
+    profiles.write_text(simulator.databrickscfg())
     yield simulator
     for workspace in simulator.everyone:
         workspace.faults.clear()
+
+
+StartAccount = Callable[..., Simulator]
+
+
+@pytest.fixture
+def start_account(profiles: Path) -> Iterator[StartAccount]:
+    """Start an account of workspaces by these names, and have profiles of all, by OAuth.
+
+    ``dark``: those to which connecting times out; else options of ``Simulator``.
+    """
+    with ExitStack() as stack:
+
+        def start(*names: str, dark: Sequence[str] = (), **options: Any) -> Simulator:
+            simulator = Simulator(names=names, scale=0.02, limits=False, **options)
+            fleet = stack.enter_context(in_thread(_lit(simulator, dark)))
+            profiles.write_text(fleet.databrickscfg("oauth-m2m"))
+            return fleet
+
+        yield start
+
+
+@asynccontextmanager
+async def _lit(simulator: Simulator, dark: Sequence[str]) -> AsyncIterator[Simulator]:
+    async with simulator:
+        for name in dark:
+            await simulator[name].go_dark()
+        yield simulator
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is dead is given up at once, in this process."""
+    defaults = Fleet.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "retry", IMPATIENT)
+    monkeypatch.setitem(defaults, "timeouts", Timeouts(connect=1.0))

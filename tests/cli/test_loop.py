@@ -1,11 +1,12 @@
 """How a command's coroutine is run."""
 
 import asyncio
+import resource
 import sys
 
 import pytest
 
-from asyncdbx.cli.loop import run_async
+from asyncdbx.cli.loop import MANY_FILES, run_async
 from asyncdbx.cli.records import _sentence
 from asyncdbx.errors import BadAnswer, UsageError
 from asyncdbx.inventory.stream import Missing
@@ -35,6 +36,23 @@ def test_a_coroutine_runs_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "uvloop", None)
 
     assert run_async(_loop_name()).startswith("asyncio")
+
+
+async def _open_files() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def test_a_coroutine_may_open_many_files() -> None:
+    """As many as the system lets us, whatever the shell says; never fewer than before."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        assert run_async(_open_files()) == most
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        assert run_async(_open_files()) == most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_of_a_group_the_first_error_is_raised() -> None:
