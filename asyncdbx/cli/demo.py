@@ -11,7 +11,8 @@ import click
 
 from asyncdbx.cli.inventory import run
 from asyncdbx.cli.local_fleet import SCALE, WORKSPACES, local_fleet
-from asyncdbx.cli.options import Selection, examples
+from asyncdbx.cli.options import examples
+from asyncdbx.cli.selection import Selection
 from asyncdbx.config import LANES
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder

@@ -13,10 +13,11 @@ from asyncdbx.cli.app import INTERRUPTED, complain, exit_code
 from asyncdbx.cli.escape import visible
 from asyncdbx.cli.log import LogFormat, log_line
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, work_options
+from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Column, Format, Output, Sheet
 from asyncdbx.cli.progress import watching
 from asyncdbx.cli.quantity import rate_text
+from asyncdbx.cli.selection import Selection
 from asyncdbx.errors import AsyncdbxError, UsageError
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.resources import choose

@@ -10,9 +10,10 @@ import orjson
 from asyncdbx.catalog.limits import Limit, Limits
 from asyncdbx.cli.lanes import Memory, is_used
 from asyncdbx.cli.lanes import forget as forget_lanes
-from asyncdbx.cli.options import Selection, examples, selection_options, usable_lanes
+from asyncdbx.cli.options import examples, selection_options
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
 from asyncdbx.cli.quantity import age_text, rate_text
+from asyncdbx.cli.selection import Selection, usable_lanes
 from asyncdbx.config import WorkspaceConfig
 from asyncdbx.limiter import Learned
 

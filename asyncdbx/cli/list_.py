@@ -5,9 +5,10 @@ import textwrap
 import click
 
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, work_options
+from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Output, output_options
 from asyncdbx.cli.records import sheet_of, show_records, skip_bad_records_option
+from asyncdbx.cli.selection import Selection
 from asyncdbx.inventory.resources import RESOURCES, choose
 
 EPILOG = examples(

@@ -14,9 +14,10 @@ import orjson
 from asyncdbx.cli import runtime_strings
 from asyncdbx.cli.app import FAILED, INCOMPLETE, complain
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, work_options
+from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
 from asyncdbx.cli.runtime_support import SUPPORT, SUPPORT_FACTS, Facts, fact, support_facts
+from asyncdbx.cli.selection import Selection
 from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet import Fleet, Workspace
 from asyncdbx.runtime_version import Runtime, Wanted, select

@@ -8,7 +8,7 @@ import orjson
 from rich.filesize import decimal
 
 from asyncdbx.cli.loop import run_async
-from asyncdbx.cli.options import Selection, examples, work_options
+from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Column, Output, Sheet, is_terminal, output_options
 from asyncdbx.cli.records import (
     Record,
@@ -16,6 +16,7 @@ from asyncdbx.cli.records import (
     show_records,
     skip_bad_records_option,
 )
+from asyncdbx.cli.selection import Selection
 from asyncdbx.fleet import Tree, tree_of
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.sources import Field, Resource, Source
