@@ -45,6 +45,22 @@ def test_an_account_stands_for_its_workspaces(
     assert fleet["account"].logins.requests == 1
 
 
+def test_the_account_of_the_environment(
+    asyncdbx: Asyncdbx, start_account: StartAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner of jobs has variables and no file."""
+    fleet = start_account("prod", "dev")
+    account = fleet["account"]
+    monkeypatch.delenv("DATABRICKS_CONFIG_FILE")
+    monkeypatch.setenv("DATABRICKS_HOST", account.host)
+    monkeypatch.setenv("DATABRICKS_ACCOUNT_ID", account.account_id)
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", fleet.client_id)
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", fleet.client_secret)
+    ran = asyncdbx("list", "clusters", "--account", "-")
+
+    assert (ran.code, records(ran)) == (0, truth(fleet, "prod", "dev"))
+
+
 def test_match_takes_some(asyncdbx: Asyncdbx, start_account: StartAccount) -> None:
     """A regular expression that is found anywhere in the name; the others hear nothing."""
     fleet = start_account("eu-prod", "us-prod", "eu-dev")
