@@ -12,21 +12,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any, Self
 
-from asyncdbx.engine.judgement import judge
+from asyncdbx.engine.exchange import request_of, told_of, value_of
 from asyncdbx.engine.retry import RetryPolicy
 from asyncdbx.engine.ring import Ring
 from asyncdbx.engine.tickets import LaneQueue, Reader, Site, Ticket
 from asyncdbx.errors import (
-    BadAnswer,
     CallError,
     ConcurrencyExceeded,
     Throttled,
     Unauthenticated,
     Unreachable,
 )
-from asyncdbx.json_stream import JsonStreamError, Truncated
 from asyncdbx.limiter import Lane
-from asyncdbx.transport import Answer, Feed, Request, Transport
+from asyncdbx.transport import Feed, Transport
 
 __all__ = ["Engine"]
 
@@ -304,13 +302,13 @@ class Engine:
             headers = ticket.site.credential.ready or {}  # _take has looked: never None
             reader = ticket.reader() if ticket.reader is not None else None
             answer = await self._transport.send(
-                _request(ticket, headers),
+                request_of(ticket, headers),
                 feed=None if reader is None else self._feed(reader, lane),
             )
             if answer.status == 200 and reader is None:  # nearly always
                 value = ticket.decode(answer)
             else:
-                value = _value(ticket, answer, reader)
+                value = value_of(ticket, answer, reader)
         except asyncio.CancelledError:
             if self._closed:
                 self._forget(ticket)
@@ -330,7 +328,7 @@ class Engine:
             lane.accept(ticket.sent_at, self._clock())
             self._finish(ticket, value, None)
         else:
-            self._settle(ticket, lane, _told(error), headers)
+            self._settle(ticket, lane, told_of(error), headers)
 
     def _feed(self, reader: Reader, lane: Lane) -> Feed:
         """Return what takes a body; while its consumer is slow, others have its place.
@@ -463,35 +461,3 @@ def _signed(failure: CallError, site: Site) -> CallError:
     """Return why a login failed, without the secrets that an answer may repeat."""
     site.sign(failure, "")
     return failure
-
-
-def _request(ticket: Ticket, headers: Mapping[str, str]) -> Request:
-    body = ticket.body
-    if body is not None:
-        headers = {**headers, "Content-Type": ticket.content_type}
-    return Request(ticket.method, ticket.url, headers, body, not ticket.safe, ticket.worker)
-
-
-def _value(ticket: Ticket, answer: Answer, reader: Reader | None) -> Any:
-    """Return the value of an answer, or raise what it means instead."""
-    if error := judge(ticket.endpoint, answer.status, answer.headers, answer.body):
-        raise error
-    if reader is None:
-        return ticket.decode(answer)
-    if not answer.fed:
-        reader.feed(answer.body)  # small: what it brings need not be waited for
-    return reader.close()
-
-
-def _told(error: Exception) -> Exception:
-    """Return the CallError that a body which is no JSON is; any other error as it is."""
-    match error:
-        case Truncated():
-            # A connection that closes without a length looks like the end of the body.
-            told: CallError = Unreachable(f"the body ends too early: {error}")
-        case JsonStreamError():
-            told = BadAnswer(str(error))
-        case _:
-            return error
-    told.__cause__ = error
-    return told
