@@ -280,7 +280,8 @@ class Engine:
         held, site.held = site.held, []
         now = self._clock()
         if isinstance(failure, CallError):
-            site.circuit.locked_out(_signed(failure, site), now)
+            site.sign(failure, "")  # an issuer may repeat what it was sent
+            site.circuit.locked_out(failure, now)
         for queue in held:
             queue.held = False
             while failure is not None and queue.waiting:
@@ -455,9 +456,3 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
 def refusal(error: Throttled, words: str) -> Throttled:
     """Return the error of a call that was not sent because its like was refused."""
     return Throttled(words, status=error.status, error_code=error.error_code)
-
-
-def _signed(failure: CallError, site: Site) -> CallError:
-    """Return why a login failed, without the secrets that an answer may repeat."""
-    site.sign(failure, "")
-    return failure

@@ -1,4 +1,4 @@
-"""What is sent for a call, and what came back is worth. Plain functions: nothing waits."""
+"""What is sent for a call, and what its answer is worth. Plain functions: nothing waits."""
 
 from collections.abc import Mapping
 from typing import Any
