@@ -135,6 +135,15 @@ def test_without_a_login_nothing_is_asked(error: CallError, *, asks_again: bool)
     assert circuit.blocked(131.0) is None
 
 
+def test_an_issuer_that_is_down_is_the_reason() -> None:
+    """It is said once."""
+    circuit = Circuit()
+    circuit.locked_out(WorkspaceDown("not asked any more, the host is down: x"), 0.0)
+
+    assert circuit.reason == "not asked any more, the host is down: x"
+    assert circuit.blocked(30.0) is None
+
+
 def test_what_is_shut_is_never_asked() -> None:
     """The account has said that the workspace does not run."""
     circuit = Circuit()

@@ -101,7 +101,10 @@ class Circuit:
             now: Loop time, seconds.
         """
         self.troubled = True
-        self.reason = f"not asked any more, the login failed: {error}"
+        down = isinstance(error, WorkspaceDown)  # says all of it: the issuer is dead
+        self.reason = (
+            f"{error}" if down else f"not asked any more, the login failed: {error}"
+        )
         passing = isinstance(error, Unreachable | Throttled | ServerFailed | Unavailable)
         self._probe_at = now + self.probe_every if passing else math.inf
 
