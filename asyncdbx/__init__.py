@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncdbx.errors import ApiError, AsyncdbxError, CallError
     from asyncdbx.fleet import Call, Fleet, Outcome, Workspace
+    from asyncdbx.user_agent import UserAgent
 
 __all__ = [
     "ApiError",
@@ -17,8 +18,12 @@ __all__ = [
     "CallError",
     "Fleet",
     "Outcome",
+    "UserAgent",
     "Workspace",
 ]
+
+
+_ERRORS = ("ApiError", "AsyncdbxError", "CallError")
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +34,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from asyncdbx import errors, fleet  # noqa: PLC0415 - see above
+    from asyncdbx import errors, fleet, user_agent  # noqa: PLC0415 - see above
 
-    return getattr(errors if name.endswith("Error") else fleet, name)
+    homes: dict[str, Any] = {"UserAgent": user_agent, **dict.fromkeys(_ERRORS, errors)}
+    return getattr(homes.get(name, fleet), name)

@@ -103,9 +103,8 @@ async def _look_at_tokens(workspace: Workspace, finding: Finding) -> None:
     except CallError:
         return  # its end is a nicety
     now = 1000 * time.time()
-    alive = [
-        end for end in ends if not 0 < end <= now
-    ]  # ours works, so it is none of these
+    # Ours works, so it is none of those that have ended.
+    alive = [end for end in ends if not 0 < end <= now]
     if alive and 0 not in alive:
         finding.token_ends = (min(alive) - now) / 1000
         finding.token_note = f"the first of {len(alive)}" if len(alive) > 1 else ""
