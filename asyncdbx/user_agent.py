@@ -11,6 +11,8 @@ import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 
 from asyncdbx.errors import ConfigError
 
@@ -32,7 +34,6 @@ class UserAgent:
     """What a fleet says of itself.
 
     Attributes:
-        version: Of asyncdbx.
         product: The tool that is built on it, ``name/version``; empty for none.
         partners: Who has made that, by the names the platform gave them.
         upstream: What uses that tool: a name.
@@ -42,7 +43,6 @@ class UserAgent:
         ConfigError: A part does not fit in the header, or is no version.
     """
 
-    version: str
     product: str = ""
     partners: tuple[str, ...] = ()
     upstream: str = ""
@@ -65,14 +65,13 @@ class UserAgent:
                 _check(label, value)
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], version: str) -> "UserAgent":
+    def of(cls, environ: Mapping[str, str]) -> "UserAgent":
         """Return what the environment says: product, partners, upstream.
 
         Raises:
             ConfigError: A variable does not fit in the header.
         """
         return cls(
-            version,
             environ.get(PRODUCT, "").strip(),
             tuple(environ.get(PARTNER, "").replace(",", " ").split()),
             environ.get(UPSTREAM, "").strip(),
@@ -87,7 +86,7 @@ class UserAgent:
         """
         parts = [
             self.product,
-            f"asyncdbx/{self.version}",
+            f"asyncdbx/{own_version()}",
             f"python/{platform.python_version()}",
             f"os/{platform.system().lower()}",
             f"auth/{auth}" if auth else "",
@@ -96,6 +95,12 @@ class UserAgent:
             f"upstream-version/{self.upstream_version}" if self.upstream_version else "",
         ]
         return " ".join(filter(None, parts))
+
+
+@cache
+def own_version() -> str:
+    """Return the version of asyncdbx that is installed."""
+    return version("asyncdbx")
 
 
 def _check(label: str, value: str) -> None:

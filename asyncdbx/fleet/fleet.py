@@ -11,7 +11,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
@@ -64,7 +63,7 @@ class Fleet:
         lanes: Path | None = None,
         user_agent: UserAgent | None = None,
     ) -> None:
-        agent = user_agent or UserAgent.of(os.environ, version("asyncdbx"))
+        agent = user_agent or UserAgent.of(os.environ)
         self._transport = Transport(timeouts=timeouts, user_agent=agent.text())
         self._engine = Engine(self._transport, connections=connections, retry=retry)
         self.limits = limits or Limits.load()
