@@ -8,7 +8,6 @@ sends. Logins that are not done here are the official SDK's (``by_sdk``).
 from asyncdbx.auth.call import LoginCall, Send
 from asyncdbx.auth.credential import Credential, StaticCredential, TokenCredential
 from asyncdbx.auth.logins import Logins
-from asyncdbx.auth.token import claims
 
 __all__ = [
     "Credential",
@@ -17,5 +16,4 @@ __all__ = [
     "Send",
     "StaticCredential",
     "TokenCredential",
-    "claims",
 ]
