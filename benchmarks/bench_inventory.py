@@ -109,7 +109,11 @@ def inventory(fleet: SimulatedFleet, folder: Path) -> Usage:
     log = folder.with_suffix(".log")
     usage = run(
         [*command, "--to", str(folder)],
-        env={"DATABRICKS_CONFIG_FILE": str(fleet.config)},
+        env={
+            "DATABRICKS_CONFIG_FILE": str(fleet.config),
+            # As on a host where nothing ran before: what others left there has a size.
+            "ASYNCDBX_LANES": str(fleet.config.with_name("lanes")),
+        },
         log=log,
     )
     if usage.code != 0:
