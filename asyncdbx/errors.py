@@ -101,6 +101,12 @@ class CallError(AsyncdbxError):
             return self.message
         return f"{self.endpoint} on {self.workspace}: {self.message}"
 
+    def twin(self) -> "CallError":
+        """Return an equal error, for another call that ends by the same cause."""
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     def of(self, *, endpoint: str, workspace: str) -> "CallError":
         """Say which call this was, once that is known, and return the error itself."""
         self.endpoint = endpoint

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -67,8 +67,8 @@ class Request:
 
     method: str
     url: URL
-    headers: Mapping[str, str]
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
     once: bool = False
     task: "asyncio.Task[None] | None" = None
 

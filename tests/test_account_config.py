@@ -326,10 +326,20 @@ def test_a_workspace_that_is_listed_twice_is_one() -> None:
                 "azure-cli",
                 {
                     "host": Secret("https://dbc-1.cloud.databricks.com"),
-                    "profile": Secret("p"),
                     "azure_workspace_resource_id": Secret(RESOURCE_ID),
                 },
                 "hint",
+            ),
+        ),
+        (  # its program knows the account by the profile
+            Sdk("databricks-cli", {"account_id": Secret("u"), "profile": Secret("p")}),
+            Sdk(
+                "databricks-cli",
+                {
+                    "host": Secret("https://dbc-1.cloud.databricks.com"),
+                    "profile": Secret("p"),
+                    "azure_workspace_resource_id": Secret(RESOURCE_ID),
+                },
             ),
         ),
     ],

@@ -2,8 +2,14 @@
 
 import pytest
 
-from asyncdbx.auth import Credential, LoginCall, Logins, StaticCredential
-from asyncdbx.config import Basic, Pat, Secret, WorkspaceConfig, redact
+from asyncdbx.auth import (
+    Credential,
+    LoginCall,
+    Logins,
+    StaticCredential,
+    TokenCredential,
+)
+from asyncdbx.config import M2M, Basic, Pat, Secret, WorkspaceConfig, redact
 from asyncdbx.errors import ConfigError
 
 HOST = "https://a.cloud.databricks.com"
@@ -52,6 +58,22 @@ async def test_headers(config: WorkspaceConfig, headers: dict[str, str]) -> None
     assert credential.ready == headers
     assert await credential.headers() == headers
     assert not credential.refused(credential.ready)
+
+
+def test_two_accounts_on_one_host_share_no_token() -> None:
+    """Each has an issuer of its own, though all else is alike."""
+    login = M2M("client", Secret("s"))
+    logins = Logins(nobody)
+    one, two, again = (
+        logins.credential(WorkspaceConfig(name, HOST, account, "7", login=login))
+        for name, account in (("one", "a1"), ("two", "a2"), ("again", "a1"))
+    )
+
+    assert isinstance(one, TokenCredential)
+    assert isinstance(two, TokenCredential)
+    assert isinstance(again, TokenCredential)
+    assert one.sources != two.sources
+    assert one.sources == again.sources
 
 
 def test_no_login() -> None:

@@ -5,6 +5,7 @@ import pytest
 from asyncdbx.engine.circuit import Circuit
 from asyncdbx.errors import (
     ApiError,
+    BadAnswer,
     CallError,
     LoginFailed,
     ServerFailed,
@@ -120,7 +121,8 @@ def test_other_errors_are_none_of_its_business() -> None:
         (Unavailable("later", status=503), True),
         (ServerFailed("oops", status=500), True),
         (ApiError("who?", status=401, error_code="invalid_client"), False),
-        (LoginFailed("no variable"), False),
+        (LoginFailed("no variable"), True),
+        (BadAnswer("a page for people"), True),
     ],
 )
 def test_without_a_login_nothing_is_asked(error: CallError, *, asks_again: bool) -> None:
@@ -150,3 +152,25 @@ def test_what_is_shut_is_never_asked() -> None:
     circuit.shut("its account says FAILED")
 
     assert str(circuit.blocked(1e12)) == "not asked: its account says FAILED"
+
+
+@pytest.mark.parametrize("last", ["lost", "locked out"])
+def test_a_refusal_before_an_outage_does_not_end_the_probing(last: str) -> None:
+    """The host was away and comes back, whatever it had said before."""
+    circuit = Circuit()
+    circuit.failed(REFUSED, 0.0)
+    if last == "lost":
+        for moment in (1.0, 2.0, 3.0, 4.0, 20.0):
+            circuit.failed(LOST, moment)
+    else:
+        circuit.locked_out(LOST, 20.0)
+
+    assert circuit.blocked(49.0) is not None
+    assert circuit.blocked(50.0) is None
+
+
+def test_a_refused_credential_is_not_probed() -> None:
+    """It does not get better by asking."""
+    circuit = failing(0, 1, 2, error=REFUSED)
+
+    assert circuit.blocked(1e6) is not None

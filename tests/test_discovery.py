@@ -6,7 +6,16 @@ import pytest
 from asyncdbx.auth import LoginCall
 from asyncdbx.auth.discovery import Issuer, find_issuer
 from asyncdbx.config import OAuth, WorkspaceConfig
-from asyncdbx.errors import ApiError, BadAnswer, CallError, Redirected, Unreachable
+from asyncdbx.errors import (
+    ApiError,
+    BadAnswer,
+    CallError,
+    Redirected,
+    ServerFailed,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
 
 W = "https://adb-1.2.azuredatabricks.net"
 ACCOUNTS = "https://accounts.cloud.databricks.com"
@@ -113,6 +122,9 @@ async def test_a_discovery_url_of_the_settings_is_asked() -> None:
         (WORKSPACE, "https://adb-1.2.azuredatabricks.net@evil.example/t"),
         (WORKSPACE, "//evil.example/t"),
         (WORKSPACE, "nonsense"),
+        (WORKSPACE, "http://[x/token"),
+        (WORKSPACE, "https://adb-9.azuredatabricks.net:abc/token"),
+        (WORKSPACE, r"https://evil.example\@adb-9.azuredatabricks.net/token"),
         (LOCAL, "http://127.0.0.1:8001/t"),
         (LOCAL, "https://x.databricks.com/t"),
         (WorkspaceConfig("v", "https://mine.example"), "https://x.databricks.com/t"),
@@ -135,11 +147,16 @@ async def test_nobody_else_is_believed(
 
 @pytest.mark.parametrize("path", [META, f"/oidc{SERVER}"])
 @pytest.mark.parametrize(
-    "failure", [Unreachable("no answer"), Redirected("302", location="https://x")]
+    "failure",
+    [
+        Unreachable("no answer"),
+        Redirected("302", location="https://x"),
+        Throttled("later", status=429),
+        Unavailable("later", status=503),
+        ServerFailed("oops", status=500),
+    ],
 )
-async def test_a_host_out_of_reach_or_elsewhere_is_told(
-    path: str, failure: CallError
-) -> None:
+async def test_a_host_that_does_not_say_now_is_told(path: str, failure: CallError) -> None:
     """It is not taken for one without discovery: the next request would hold a secret."""
     with pytest.raises(type(failure)):
         await find_issuer(WORKSPACE, OAuth(), Host({W + path: failure}).send)
@@ -164,3 +181,13 @@ async def test_the_audience(
     issuer: Issuer = await find_issuer(config, OAuth(), host.send)
 
     assert issuer.audience == audience
+
+
+async def test_a_document_as_deep_as_it_likes_is_none() -> None:
+    """It is not followed down."""
+    deep = b"[" * 1000 + b"]" * 1000
+    host = Host({f"{W}/oidc{SERVER}": b'{"token_endpoint": ' + deep + b"}"})
+
+    issuer = await find_issuer(WORKSPACE, OAuth(), host.send)
+
+    assert issuer.token_endpoint == f"{W}/oidc/v1/token"

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -65,6 +66,30 @@ async def test_a_host_that_is_dark() -> None:
         dark.close()
 
     assert said == "no connection within 1 s"
+
+
+@wire
+async def test_names_that_hang_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that never answers costs a host its time-out, and nobody else's."""
+    release, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(machine: str, *more: Any, **options: Any) -> Any:
+        if machine.startswith("dead"):
+            release.wait(10)
+        return look_up("127.0.0.1", *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    async with serve(saying(answer())) as server:
+        dead = [f"http://dead{number}.example" for number in range(50)]
+        alive = server.url("").replace("127.0.0.1", "alive.example")
+        results = await asyncio.gather(
+            *(probe(host, WITHIN, NO_TLS) for host in (*dead, alive)),
+            return_exceptions=True,
+        )
+    release.set()
+
+    assert {str(each) for each in results[:-1]} == {"no connection within 1 s"}
+    assert isinstance(results[-1], Reached)
 
 
 @wire

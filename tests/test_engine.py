@@ -77,6 +77,16 @@ async def test_a_credential_that_is_not_ready_is_waited_for() -> None:
         assert b.transport.sent[0][0] == 5.0
 
 
+async def test_what_a_call_shows_of_itself() -> None:
+    """Neither its body nor its headers, which may hold secrets."""
+    async with bench(one_after_the_other(ok())) as b:
+        ticket = b.ticket(b.lane(), body=b'{"token": "canary"}')
+        await b.engine.run(ticket)
+
+    shown = f"{ticket!r} {b.transport.requests[0]!r}"
+    assert "canary" not in shown  # the token has this word, too
+
+
 async def test_an_error_says_which_call_it_was_and_hides_the_token() -> None:
     """Endpoint and workspace are named; a server that echoes the token is redacted."""
     body = b'{"error_code": "X", "message": "token dapi-canary is bad"}'

@@ -141,7 +141,7 @@ async def test_an_issuer_that_was_out_of_reach_is_asked_again() -> None:
         (Throttled("x", status=429), True),
         (ServerFailed("x", status=500), True),
         (ApiError("x", status=400), False),
-        (LoginFailed("x"), False),
+        (LoginFailed("x"), True),
     ],
 )
 async def test_what_may_pass_is_tried_again(failure: Exception, *, again: bool) -> None:
@@ -160,9 +160,9 @@ async def test_what_may_pass_is_tried_again(failure: Exception, *, again: bool) 
 
 
 async def test_a_bug_in_a_login_is_told_to_its_calls() -> None:
-    """It hangs nobody, and nobody takes it for the server's answer."""
+    """It hangs nobody, and ends one workspace, not the run over all of them."""
     async with bench(one_after_the_other()) as b, logging_in(b, Issuer(1, KeyError("x"))):
-        with pytest.raises(KeyError):
+        with pytest.raises(WorkspaceDown, match="the login failed: KeyError in the login"):
             await b.engine.run(b.ticket(b.lane()))
 
 

@@ -82,7 +82,7 @@ SHAPES: dict[str, tuple[bytes, str, str]] = {
     "spaces": (b" \n ", "", "no message (text/x)"),
     "null": (b"null", "", "no message (text/x)"),
     "a string": (b'"too many"', "", "too many"),
-    "a list": (b'["a", 1]', "", "['a', 1]"),
+    "a list": (b'["a", 1]', "", '["a", 1]'),
     "zero": (b"0", "", "0"),
     "invalid UTF-8": (b"caf\xe9 closed", "", "caf\ufffd closed"),
     "cut JSON": (b'{"error_code": "INVALID_STATE", "mess', "",
@@ -125,8 +125,16 @@ def test_a_bad_token_is_refused_with_403_as_well(body: bytes, kind: type) -> Non
 
 
 def test_a_long_page_is_cut() -> None:
-    """At most 2,000 characters of a body that is not the API's."""
+    """At most 2,000 characters, of a page and of the API's own words."""
     assert len(judged(502, b"x" * 10**6).message) == 2000
+    words = b'{"message": "' + b"x" * 10**6 + b'"}'
+    assert len(judged(502, words).message) == 2000
+
+
+@pytest.mark.parametrize("body", [b"%s", b'{"error_code": %s, "message": "m"}'])
+def test_a_deep_error_is_one_error(body: bytes) -> None:
+    """As deep as the parser goes."""
+    assert type(judged(400, body % (b"[" * 1000 + b"]" * 1000))) is ApiError
     assert len(judged(502, b'"' + b"x" * 10**6 + b'"').message) == 2000
 
 
@@ -206,7 +214,7 @@ def test_the_code_decides_where_it_is_known(status: int, word: object, kind: typ
     error = judged(status, code(word))
 
     assert type(error) is kind
-    assert error.error_code == str(word)
+    assert error.error_code == ("" if isinstance(word, list) else str(word))
 
 
 @pytest.mark.parametrize("endpoint", ["clusters.get", "jobs.get", "jobs.get_run"])

@@ -170,10 +170,21 @@ async def test_the_end_leaves_no_task_and_no_timer() -> None:
 
     source.close()
 
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(LoginFailed, match="the fleet was left before"):
         await waiting
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_mistake_in_a_login_is_its_failure() -> None:
+    """Whatever it is, it must not end a run over other workspaces; its cause is kept."""
+    issuer = Issuer()
+    issuer.fails = [ValueError("http://[x")]
+
+    with pytest.raises(LoginFailed, match=r"^ValueError in the login$") as caught:
+        await TokenSource(issuer.fetch).get()
+
+    assert isinstance(caught.value.__cause__, ValueError)
 
 
 # --- credentials ------------------------------------------------------------------------
@@ -204,6 +215,12 @@ async def test_headers_of_several_tokens() -> None:
     assert credential.ready is headers
     assert credential.ends_at == 1 + 3 + 90.0
     assert {secret.reveal() for secret in credential.secrets} == {"client", "t1", "m1"}
+    first, second = credential.sources
+    first.refuse(await first.get())
+    second.refuse(await second.get())
+    await credential.headers()
+    seen = {secret.reveal() for secret in credential.secrets}
+    assert {"t1", "t2"} <= seen  # a call with the last of either may still come back
     for source in credential.sources:
         source.close()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from asyncdbx.auth.call import LoginCall, Send
-from asyncdbx.auth.token import Token, token_of
+from asyncdbx.auth.token import Token, is_sendable, token_of
 from asyncdbx.config import AzureClientSecret, AzureMsi, Secret, WorkspaceConfig
 from asyncdbx.errors import LoginFailed, Redirected
 
@@ -151,6 +151,8 @@ def machine_login(
 
 def _identity_header() -> Secret | None:
     value = os.environ.get("IDENTITY_HEADER", "")
+    if value and not is_sendable(value):
+        raise LoginFailed("the environment variable IDENTITY_HEADER fits in no header")
     return Secret(value) if value else None
 
 
@@ -159,9 +161,9 @@ async def _tenant_of(config: WorkspaceConfig, send: Send) -> str:
     try:
         await send(LoginCall(config.name, f"{config.host}/aad/auth"))
     except Redirected as elsewhere:
-        tenant = urlsplit(elsewhere.location).path.strip("/").partition("/")[0]
-        if re.fullmatch(r"[A-Za-z0-9.-]+", tenant):
-            return tenant
+        found = re.match(r"https?://[^/?#]+/([A-Za-z0-9.-]+)/", elsewhere.location)
+        if found:
+            return found[1]
     raise LoginFailed("the workspace does not say its tenant; set azure_tenant_id")
 
 

@@ -5,21 +5,18 @@ browser or another program. The thread is a daemon: an end of the run does not w
 """
 
 import asyncio
-import contextlib
 import importlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from asyncdbx.auth.token import Token, claims
 from asyncdbx.config import Sdk, Secret
+from asyncdbx.daemon import in_thread
 from asyncdbx.errors import LoginFailed
 
 __all__ = ["SdkLogin"]
-
-T = TypeVar("T")
 
 SURE = 40.0  # seconds for which the SDK's tokens are still good when it hands them out
 HTTP_TIMEOUT = 30  # seconds
@@ -93,35 +90,9 @@ def _sdk_config(login: Sdk) -> Any:
     )
 
 
-def _life(bearer: str) -> float:
-    """Return how many seconds a token lasts for sure."""
+def _life(bearer: str) -> float | None:
+    """Return how many seconds a token lasts; None if it does not say."""
     ends = claims(bearer).get("exp")
     if isinstance(ends, bool) or not isinstance(ends, int | float):
-        return SURE
+        return None
     return max(SURE, ends - time.time())
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Return what ``work`` returns; a thread that never ends keeps nobody from ending."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(value: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(value)  # type: ignore[arg-type]
-
-    def run() -> None:
-        value, error = None, None
-        try:
-            value = work()
-        except BaseException as failure:  # noqa: BLE001 - it is told to who waits
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the run has ended meanwhile
-            loop.call_soon_threadsafe(settle, value, error)
-
-    threading.Thread(target=run, name="login", daemon=True).start()
-    return await done

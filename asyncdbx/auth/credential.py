@@ -1,5 +1,6 @@
 """Who calls a workspace: the headers that say so, and what must not be seen of them."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -99,16 +100,17 @@ class TokenCredential:
         self.sources = tuple(sources)
         self._fixed = fixed
         self._secrets = secrets
-        # A call that left with the token before this one may still be echoed.
-        self._seen: list[tuple[Secret, ...]] = []
+        # A call that left with the token before the present one may still be echoed.
+        self._seen = [deque[Token](maxlen=2) for _ in self.sources]
         for source in self.sources:
             source.watch(self._changed)
         self._changed()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Secrets of this login, and of its present and last tokens."""
-        return sum(self._seen, self._secrets)
+        """Secrets of this login, and of the last two tokens of each source."""
+        tokens = (token for seen in self._seen for token in seen)
+        return sum((token.secrets for token in tokens), self._secrets)
 
     @property
     def ends_at(self) -> float | None:
@@ -122,9 +124,10 @@ class TokenCredential:
         Raises:
             AsyncdbxError: There are none to be had.
         """
-        for source in self.sources:
-            await source.get()
-        return self.ready or await self.headers()
+        while self.ready is None:
+            for source in self.sources:
+                await source.get()
+        return self.ready
 
     def refused(self, headers: Headers) -> bool:
         """Note a 401; return whether other headers are there or can be had."""
@@ -135,13 +138,12 @@ class TokenCredential:
 
     def _changed(self) -> None:
         tokens = [source.token for source in self.sources]
+        for token, seen in zip(tokens, self._seen, strict=True):
+            if token is not None and token not in seen:
+                seen.append(token)
         present = [token for token in tokens if token is not None]
-        if len(present) < len(tokens):
-            self.ready = None
-            return
-        self.ready = _frozen(_merged(self._fixed, present))
-        secrets = tuple(secret for token in present for secret in token.secrets)
-        self._seen = [*self._seen[-1:], secrets]
+        complete = len(present) == len(tokens)
+        self.ready = _frozen(_merged(self._fixed, present)) if complete else None
 
     def __repr__(self) -> str:
         return f"TokenCredential({len(self.sources)} tokens)"

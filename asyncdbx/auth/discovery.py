@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+
+from yarl import URL
 
 from asyncdbx.auth.call import LoginCall, Send
 from asyncdbx.auth.token import object_of
 from asyncdbx.config import OAuth, WorkspaceConfig
-from asyncdbx.errors import ApiError, BadAnswer, Redirected
+from asyncdbx.errors import (
+    ApiError,
+    BadAnswer,
+    Redirected,
+    ServerFailed,
+    Throttled,
+    Unavailable,
+)
 
 __all__ = ["Issuer", "find_issuer"]
 
@@ -69,27 +77,33 @@ async def _ask(config: WorkspaceConfig, url: str, send: Send) -> dict[str, str]:
     """Return the texts in a document, the first one of a list; none if there is no such."""
     try:
         said = object_of(await send(LoginCall(config.name, url)))
-    except Redirected:
-        raise
+    except (Redirected, Throttled, Unavailable, ServerFailed):
+        raise  # it may have one, and does not say so now
     except (ApiError, BadAnswer):
         return {}
     return {key: text for key, value in said.items() if (text := _text(value))}
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list) and value:
-        return _text(value[0])
-    return value if isinstance(value, str) else ""
+    match value:
+        case str():
+            return value
+        case [str() as first, *_]:
+            return first
+        case _:
+            return ""
 
 
 def _believed(url: str, trusted: tuple[str, ...]) -> str:
     """Return ``url`` if a secret may go there.
 
     Raises:
-        BadAnswer: It is neither of the host that was asked nor of the platform.
+        BadAnswer: It is no address, or neither of the host that was asked nor of the
+            platform.
     """
-    if not any(_same_place(url, place) for place in trusted if place):
-        where = urlsplit(url).hostname or "nowhere"
+    place = _place(url)
+    if place is None or not any(_same(place, _place(other)) for other in trusted if other):
+        where = place.host if place else "what is no address"
         raise BadAnswer(
             f"the host says that {where} gives its tokens, which is of another domain;"
             " nothing was sent there"
@@ -97,16 +111,23 @@ def _believed(url: str, trusted: tuple[str, ...]) -> str:
     return url
 
 
-def _same_place(url: str, trusted: str) -> bool:
-    one, other = urlsplit(url), urlsplit(trusted)
-    if (one.scheme, one.netloc) == (other.scheme, other.netloc):
+def _place(url: str) -> URL | None:
+    """Return an address as those who send to it read it; None if it is none."""
+    try:
+        place = URL(url, encoded=True)
+        usable = bool(place.host and place.port)
+    except ValueError:
+        return None
+    return place if usable else None
+
+
+def _same(one: URL, other: URL | None) -> bool:
+    if other is None:
+        return False
+    if one.origin() == other.origin():
         return True
-    return (
-        one.scheme == "https"
-        and _of_platform(one.hostname)
-        and _of_platform(other.hostname)
-    )
+    return one.scheme == "https" and _of_platform(one) and _of_platform(other)
 
 
-def _of_platform(machine: str | None) -> bool:
-    return (machine or "").endswith(_PLATFORM)
+def _of_platform(place: URL) -> bool:
+    return (place.host or "").endswith(_PLATFORM)

@@ -41,7 +41,7 @@ async def _from_github(audience: str, send: Send, name: str) -> Secret:
     Source:
         docs.github.com, "OpenID Connect reference": the URL has a query already.
     """
-    bearer = Secret(_variable(GITHUB_TOKEN))
+    bearer = _usable(_variable(GITHUB_TOKEN), f"variable {GITHUB_TOKEN}")
     url = f"{_variable(GITHUB_URL)}&audience={quote(audience, safe='')}"
     headers = {"Authorization": f"Bearer {bearer.reveal()}"}
     said = object_of(await send(LoginCall(name, url, headers, secrets=(bearer,))))
@@ -63,8 +63,9 @@ def _content(path: str) -> str:
     except OSError as error:
         raise LoginFailed(f"the file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        pass
-    return ""  # not UTF-8: no token either
+        return ""  # no token either
+    except (RuntimeError, ValueError):  # ~nobody, a NUL
+        raise LoginFailed(f"there can be no file {path!r}") from None
 
 
 def _usable(value: str, where: str) -> Secret:

@@ -11,6 +11,7 @@ from asyncdbx.auth.source import TokenSource
 from asyncdbx.auth.token import Token
 from asyncdbx.config import (
     M2M,
+    SECRET_SETTINGS,
     AzureClientSecret,
     AzureMsi,
     Basic,
@@ -24,16 +25,6 @@ from asyncdbx.errors import ConfigError
 from asyncdbx.user_agent import UserAgent
 
 __all__ = ["Logins"]
-
-# Settings that must not be seen, of those that are handed to the SDK.
-_SECRET = (
-    "token",
-    "password",
-    "client_secret",
-    "azure_client_secret",
-    "google_credentials",
-    "metadata_service_url",
-)
 
 
 class Logins:
@@ -78,7 +69,7 @@ class Logins:
                 return self._azure(config, login, fixed)
             case Sdk() as login:
                 source = self._source((config.host, config.name), SdkLogin(login).fetch)
-                hidden = (login.settings.get(key) for key in _SECRET)
+                hidden = (login.settings.get(key) for key in SECRET_SETTINGS)
                 return TokenCredential([source], fixed, tuple(filter(None, hidden)))
 
     def close(self) -> None:
@@ -89,9 +80,10 @@ class Logins:
     def _oauth(
         self, config: WorkspaceConfig, login: M2M | Federation, fixed: Headers
     ) -> Credential:
-        account = config.account_id if config.scope == "account" else None
         fetch = OAuthLogin(config, login, self._send).fetch
-        source = self._source((config.host, account, login), fetch)
+        # A host may serve several accounts, each with an issuer of its own.
+        key = (config.host, config.account_id, config.scope, login)
+        source = self._source(key, fetch)
         return TokenCredential([source], fixed, _secrets_of(login))
 
     def _azure(

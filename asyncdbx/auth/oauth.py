@@ -38,9 +38,12 @@ class OAuthLogin:
         Raises:
             CallError: The host does not give one.
         """
-        if self._issuer is None:
-            self._issuer = await find_issuer(self._config, self._login.oauth, self._send)
-        return token_of(await self._send(await self._call(self._issuer)))
+        issuer, self._issuer = self._issuer, None
+        if issuer is None:
+            issuer = await find_issuer(self._config, self._login.oauth, self._send)
+        token = token_of(await self._send(await self._call(issuer)))
+        self._issuer = issuer  # it is one: its endpoint need not be looked for again
+        return token
 
     async def _call(self, issuer: Issuer) -> LoginCall:
         login, name = self._login, self._config.name

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from asyncdbx.auth.token import Token
-from asyncdbx.errors import AsyncdbxError
+from asyncdbx.errors import AsyncdbxError, LoginFailed
 
 __all__ = ["TokenSource"]
 
@@ -53,8 +53,15 @@ class TokenSource:
         """
         if self.token is not None:
             return self.token
-        # A caller that is cancelled leaves the request to the others who wait for it.
-        return await asyncio.shield(self._refresh())
+        request = self._refresh()
+        try:
+            # A caller that is cancelled leaves the request to the others who wait for it.
+            return await asyncio.shield(request)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if request.cancelled() and not (me and me.cancelling()):
+                raise LoginFailed("the fleet was left before there was a token") from None
+            raise
 
     def refuse(self, token: Token) -> bool:
         """Note that a token was refused before its end; return whether asking anew helps.
@@ -86,16 +93,20 @@ class TokenSource:
         return self._fetching
 
     async def _fetched(self) -> Token:
-        token = await self._fetch()
+        try:
+            token = await self._fetch()
+        except AsyncdbxError:
+            raise
+        except Exception as error:
+            # Of one workspace, so it must not end a run over all of them.
+            raise LoginFailed(f"{type(error).__name__} in the login") from error
         self._keep(token)
         return token
 
     def _ended(self, task: "asyncio.Task[Token]") -> None:
         self._fetching = None
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled() or task.exception() is None:
             return
-        if not isinstance(error, AsyncdbxError):
-            return  # whoever waits is told of a bug
         if self.token is not None:
             loop = asyncio.get_running_loop()
             self._timers.append(loop.call_later(TRY_AGAIN, self._refresh))

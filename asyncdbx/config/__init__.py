@@ -20,12 +20,14 @@ from asyncdbx.config.logins import (
     Sdk,
 )
 from asyncdbx.config.secret import Secret, redact
+from asyncdbx.config.settings import SECRET_SETTINGS
 from asyncdbx.config.state import LANES, lane_group, lane_key, lanes_path
 from asyncdbx.config.workspace import Scope, WorkspaceConfig
 
 __all__ = [
     "LANES",
     "M2M",
+    "SECRET_SETTINGS",
     "Azure",
     "AzureClientSecret",
     "AzureMsi",

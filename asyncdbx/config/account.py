@@ -24,6 +24,9 @@ from asyncdbx.config.workspace import ACCOUNT_HOSTS, WorkspaceConfig
 from asyncdbx.errors import ConfigError
 
 RUNNING = "RUNNING"
+# Its program knows an account's token by the profile; workspaces take it as well
+# (databricks-sdk-go #943).
+BY_PROFILE = "databricks-cli"
 # Of a name, percent-encoded: it is that of a folder of each table, and may get an id.
 LONGEST_NAME = 200
 
@@ -94,6 +97,7 @@ def _workspace(
     return WorkspaceConfig(
         name=name,
         host=host,
+        account_id=account.account_id if host == account.host else None,
         workspace_id=number if host == account.host else None,
         login=_login(account.login, host, record),
         origin=f"workspace {number} of {account.origin}",
@@ -154,6 +158,9 @@ def _login(login: Login | None, host: str, record: Record) -> Login | None:
         case Sdk():
             settings = {**login.settings, "host": Secret(host)}
             settings.pop("account_id", None)
+            if login.kind != BY_PROFILE:
+                settings.pop("profile", None)
+                settings.pop("config_file", None)
             if resource_id := _resource_id(record):
                 settings["azure_workspace_resource_id"] = Secret(resource_id)
             return replace(login, settings=settings)

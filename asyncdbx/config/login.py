@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from asyncdbx.config.host import parse_host
 from asyncdbx.config.login_kind import kind_of
 from asyncdbx.config.logins import (
     ALL_APIS,
@@ -199,8 +200,23 @@ def _oauth(settings: Settings) -> OAuth:
         scopes=" ".join(sorted({*scopes} - {""})) or ALL_APIS,
         group_id=settings.get("group_id"),
         authorization_details=settings.get("authorization_details"),
-        discovery_url=settings.get("discovery_url"),
+        discovery_url=_discovery_url(settings),
     )
+
+
+def _discovery_url(settings: Settings) -> str:
+    """Return where the token endpoint is asked for: it decides where a secret goes."""
+    url = settings.get("discovery_url")
+    if url:
+        try:
+            parse_host(url)
+        except ValueError as error:
+            raise settings.error(f"{settings.label('discovery_url')} {error}") from None
+        if "://" not in url:
+            raise settings.error(
+                f"{settings.label('discovery_url')} must be a whole address, https://…"
+            )
+    return url
 
 
 def _federation(settings: Settings, kind: FederationKind, source: str) -> Federation:

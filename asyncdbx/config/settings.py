@@ -37,6 +37,15 @@ AMBIENT: Mapping[str, str] = {
     "oidc_token": "DATABRICKS_OIDC_TOKEN",
     "github_token_url": "ACTIONS_ID_TOKEN_REQUEST_URL",
 }
+# Those of them that must not be seen.
+SECRET_SETTINGS = (
+    "token",
+    "password",
+    "client_secret",
+    "azure_client_secret",
+    "google_credentials",
+    "metadata_service_url",
+)
 # What only a profile can say.
 _PROFILE_ONLY = ("scopes", "authorization_details")
 

@@ -1,6 +1,7 @@
 """Whether a host is there at all: one connection, no login, the head of one answer."""
 
 import asyncio
+import contextlib
 import email.utils
 import os
 import socket
@@ -9,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from asyncdbx.daemon import in_thread
 
 __all__ = ["Reached", "Unreached", "probe"]
 
@@ -52,8 +55,8 @@ async def probe(host: str, within: float, tls: ssl.SSLContext) -> Reached:
     begun = time.monotonic()
     try:
         async with asyncio.timeout(within):
-            reader, writer = await asyncio.open_connection(
-                parts.hostname, port, ssl=tls if secure else None
+            reader, writer = await _connection(
+                parts.hostname or "", port, tls if secure else None
             )
     except TimeoutError:
         raise Unreached(f"no connection within {within:g} s") from None
@@ -70,6 +73,28 @@ async def probe(host: str, within: float, tls: ssl.SSLContext) -> Reached:
         raise Unreached(f"connected, but {_words(error, '')}") from None
     finally:
         writer.transport.abort()  # a farewell could take as long as it likes
+
+
+async def _connection(
+    machine: str, port: int, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the first address of a name that takes us.
+
+    A resolver that hangs must not hold up the names of other hosts, as it does in the few
+    threads that an event loop has for this.
+    """
+    found = await in_thread(
+        lambda: socket.getaddrinfo(machine, port, type=socket.SOCK_STREAM)
+    )
+    found.sort(key=lambda each: each[0] != socket.AF_INET)  # IPv6 may lead nowhere
+    name = machine if tls else None
+    *others, last = (str(each[4][0]) for each in found)
+    for address in others:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection(
+                address, port, ssl=tls, server_hostname=name
+            )
+    return await asyncio.open_connection(last, port, ssl=tls, server_hostname=name)
 
 
 async def _skew(

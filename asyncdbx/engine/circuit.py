@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from asyncdbx.errors import (
+    ApiError,
     CallError,
     ServerFailed,
     Throttled,
@@ -54,7 +55,7 @@ class Circuit:
         """
         if not self.reason:
             return None
-        if now >= self._probe_at and not self._refused:
+        if now >= self._probe_at:
             self._probe_at = now + self.probe_every
             return None
         return WorkspaceDown(self.reason)
@@ -81,9 +82,11 @@ class Circuit:
                 self.reason = (
                     f"not asked any more, the credential is refused: {error.message}"
                 )
+                self._probe_at = math.inf
             return
         if not isinstance(error, Unreachable):
             return
+        self._refused = 0
         if self._failed == 0:
             self._since = now
         self._failed += 1
@@ -96,8 +99,8 @@ class Circuit:
         """Note that there is no login, after all attempts.
 
         Args:
-            error: Why not. What an issuer has refused it will refuse again; one that did
-                not answer, or not yet, is asked again with the next probe.
+            error: Why not. What an issuer has refused it will refuse again; whatever else
+                it was may pass, and is tried again with the next probe.
             now: Loop time, seconds.
         """
         self.troubled = True
@@ -105,8 +108,10 @@ class Circuit:
         self.reason = (
             f"{error}" if down else f"not asked any more, the login failed: {error}"
         )
-        passing = isinstance(error, Unreachable | Throttled | ServerFailed | Unavailable)
-        self._probe_at = now + self.probe_every if passing else math.inf
+        self._refused = 0
+        passing = isinstance(error, Throttled | ServerFailed | Unavailable)
+        refused = isinstance(error, ApiError) and not passing
+        self._probe_at = math.inf if refused else now + self.probe_every
 
     def shut(self, reason: str) -> None:
         """Note why nothing needs to be asked at all."""

@@ -151,11 +151,15 @@ def _words(body: bytes) -> tuple[str, str, list[dict[str, Any]]]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return (*_plain_words(body), [])
+    if isinstance(document, str):
+        return "", document[:LONGEST_MESSAGE], []
+    if document is None:
+        return "", "", []
     if not isinstance(document, dict):
-        return "", str(document)[:LONGEST_MESSAGE] if document is not None else "", []
+        return (*_plain_words(body), [])
     said = cast("dict[str, Any]", document)
     details: Any = said.get("details")
-    return _code(said), _message(said), _objects(details)
+    return _code(said), _message(said)[:LONGEST_MESSAGE], _objects(details)
 
 
 def _objects(details: Any) -> list[dict[str, Any]]:
@@ -174,7 +178,7 @@ def _code(said: dict[str, Any]) -> str:
         code = said["scimType"]
     if code is None and "error_description" in said:
         code = said.get("error")
-    return "" if code is None else str(code)
+    return str(code) if isinstance(code, str | int) else ""
 
 
 def _message(said: dict[str, Any]) -> str:

@@ -173,7 +173,7 @@ class Ticket:
     queue: LaneQueue
     safe: bool
     decode: Callable[[Answer], Any]
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)  # may hold a secret
     reader: Callable[[], Reader] | None = None
     done: "Callable[[Ticket], None] | None" = None
     urgent: bool = False

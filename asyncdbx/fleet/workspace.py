@@ -82,7 +82,7 @@ class Workspace:
         try:
             await self._site.credential.headers()
         except CallError as error:
-            raise self._site.sign(error, "login") from None
+            raise self._site.sign(error.twin(), "login") from None
 
     def login_ends_in(self) -> float | None:
         """Return the seconds until the present token ends; None if nobody says."""
