@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["in_thread"]
 
@@ -20,22 +20,21 @@ async def in_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(value: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(value)  # type: ignore[arg-type]
+    def settle_once(settle: Callable[[Any], None], what: object) -> None:
+        if not done.done():
+            settle(what)
+
+    def tell(settle: Callable[[Any], None], what: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the run has ended meanwhile
+            loop.call_soon_threadsafe(settle_once, settle, what)
 
     def run() -> None:
-        value, error = None, None
         try:
             value = work()
         except BaseException as failure:  # noqa: BLE001 - it is told to who waits
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the run has ended meanwhile
-            loop.call_soon_threadsafe(settle, value, error)
+            tell(done.set_exception, failure)
+        else:
+            tell(done.set_result, value)
 
     threading.Thread(target=run, name="asyncdbx", daemon=True).start()
     return await done

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from asyncdbx.auth.call import LoginCall, Send
-from asyncdbx.auth.token import Token, is_sendable, token_of
-from asyncdbx.config import AzureClientSecret, AzureMsi, Secret, WorkspaceConfig
+from asyncdbx.auth.token import Token, token_of
+from asyncdbx.config import (
+    AzureClientSecret,
+    AzureMsi,
+    Secret,
+    WorkspaceConfig,
+    is_sendable,
+)
 from asyncdbx.errors import LoginFailed, Redirected
 
 __all__ = ["CLOUDS", "Cloud", "Resource", "cloud_of", "entra_login", "machine_login"]

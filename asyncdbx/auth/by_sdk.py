@@ -74,16 +74,14 @@ def _sdk_config(login: Sdk) -> Any:
     core: Any = importlib.import_module("databricks.sdk.core")
     core.Config.attributes()  # makes the list of settings, of this very class
 
-    class OnePlace(core.Config):  # type: ignore[misc, name-defined, unused-ignore]
-        """Takes nothing from the environment: the settings are what one place says."""
+    def nothing(_: object) -> None:
+        """Take nothing from the environment: the settings are what one place says."""
 
-        def _load_from_env(self) -> None:
-            pass
-
+    one_place: Any = type("OnePlace", (core.Config,), {"_load_from_env": nothing})
     settings = {key: value.reveal() for key, value in login.settings.items()}
     if login.kind:
         settings["auth_type"] = login.kind
-    return OnePlace(
+    return one_place(
         **settings,
         http_timeout_seconds=HTTP_TIMEOUT,
         retry_timeout_seconds=RETRY_TIMEOUT,

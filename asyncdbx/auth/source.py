@@ -80,9 +80,7 @@ class TokenSource:
 
     def close(self) -> None:
         """End what is under way."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._cancel_timers()
         if self._fetching is not None:
             self._fetching.cancel()
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import orjson
 
-from asyncdbx.config import Secret
+from asyncdbx.config import Secret, is_sendable
 from asyncdbx.errors import BadAnswer
 
 __all__ = ["Token", "bearer", "claims", "token_of"]
@@ -74,11 +74,6 @@ def object_of(body: bytes) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise BadAnswer("the answer is no JSON object; is that a Databricks host?")
     return cast("dict[str, Any]", said)
-
-
-def is_sendable(value: str) -> bool:
-    """Return whether a text can travel in a header."""
-    return bool(re.fullmatch(r"[!-~]+", value))
 
 
 def claims(token: str) -> Mapping[str, Any]:

@@ -163,20 +163,6 @@ def _services(finding: Finding) -> str:
     return ", ".join([f"{len(finding.of('ok'))} ok", *others])
 
 
-def _columns() -> Sequence[Column[Finding]]:
-    return (
-        Column("workspace", lambda found: found.workspace),
-        Column("state", lambda found: found.state),
-        Column("answers", _reached, right=True),
-        Column("certificate", _certificate),
-        Column("clock", _clock, right=True),
-        Column("login", lambda found: found.login),
-        Column("who", lambda found: found.who),
-        Column("token ends", _token),
-        Column("services", _services),
-    )
-
-
 def _fact(name: str) -> Column[Finding]:
     return Column(name, lambda found: _facts(found)[name])
 
@@ -187,7 +173,17 @@ def _resources(answer: Answer) -> Column[Finding]:
 
 SHEET: Sheet[Finding] = Sheet(
     lambda found: orjson.dumps(_facts(found)),
-    _columns(),
+    (
+        Column("workspace", lambda found: found.workspace),
+        Column("state", lambda found: found.state),
+        Column("answers", _reached, right=True),
+        Column("certificate", _certificate),
+        Column("clock", _clock, right=True),
+        Column("login", lambda found: found.login),
+        Column("who", lambda found: found.who),
+        Column("token ends", _token),
+        Column("services", _services),
+    ),
     [
         _fact(name)
         for name in _facts(Finding("", "", ""))

@@ -1,6 +1,6 @@
 """What is printed of a runtime's support, wherever one is printed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -26,7 +26,10 @@ def support_facts(version: RuntimeVersion, today: date) -> Facts:
 
 def fact(name: str) -> Column[Facts]:
     """Return the column of a fact."""
-    value: Callable[[Facts], Any] = lambda facts: facts[name]  # noqa: E731 - typed so
+
+    def value(facts: Facts) -> Any:
+        return facts[name]
+
     return Column(name, value)
 
 

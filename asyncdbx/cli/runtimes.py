@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -211,7 +211,9 @@ class Offer:
 
 
 def _of_offer(column: Column[Facts]) -> Column[Offer]:
-    value: Callable[[Offer], Any] = lambda offer: column.value(offer.facts)  # noqa: E731 - typed so
+    def value(offer: Offer) -> Any:
+        return column.value(offer.facts)
+
     return Column(column.title, value)
 
 

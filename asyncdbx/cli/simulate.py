@@ -1,6 +1,7 @@
 """``asyncdbx simulate``: keep a simulated fleet running."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,38 @@ from asyncdbx.cli.options import examples
 from asyncdbx.errors import UsageError
 
 OURS = b"; simulator control: "  # how the profile file of a simulated fleet begins
+
+
+# What is odd about single workspaces; each may be given several times.
+ODD = (
+    (
+        "--status",
+        "NAME=STATUS",
+        "What the account says of a workspace, e.g. FAILED",
+    ),
+    ("--dark", "NAME", "A workspace to which connecting times out"),
+    ("--skew", "NAME=SECONDS", "How far a workspace's clock is ahead"),
+    (
+        "--deny",
+        "NAME",
+        "A workspace of which the service principal is no member",
+    ),
+    (
+        "--expired",
+        "NAME",
+        "A workspace whose profile has a token or secret past its end",
+    ),
+)
+
+
+def _odd_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give the command an option for each oddity."""
+    for option, metavar, what in reversed(ODD):
+        add = click.option(
+            option, multiple=True, metavar=metavar, help=f"{what}; repeatable."
+        )
+        command = add(command)
+    return command
 
 
 @click.command(
@@ -84,36 +117,7 @@ OURS = b"; simulator control: "  # how the profile file of a simulated fleet beg
     show_default=True,
     help="Seconds an OAuth token is valid.",
 )
-@click.option(
-    "--status",
-    multiple=True,
-    metavar="NAME=STATUS",
-    help="What the account says of a workspace, e.g. FAILED; repeatable.",
-)
-@click.option(
-    "--dark",
-    multiple=True,
-    metavar="NAME",
-    help="A workspace to which connecting times out; repeatable.",
-)
-@click.option(
-    "--skew",
-    multiple=True,
-    metavar="NAME=SECONDS",
-    help="How far a workspace's clock is ahead; repeatable.",
-)
-@click.option(
-    "--deny",
-    multiple=True,
-    metavar="NAME",
-    help="A workspace of which the service principal is no member; repeatable.",
-)
-@click.option(
-    "--expired",
-    multiple=True,
-    metavar="NAME",
-    help="A workspace whose profile has a token or secret past its end; repeatable.",
-)
+@_odd_options
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -19,7 +19,7 @@ from asyncdbx.config.logins import (
     Pat,
     Sdk,
 )
-from asyncdbx.config.secret import Secret, redact
+from asyncdbx.config.secret import Secret, is_sendable, redact
 from asyncdbx.config.settings import SECRET_SETTINGS
 from asyncdbx.config.state import LANES, lane_group, lane_key, lanes_path
 from asyncdbx.config.workspace import Scope, WorkspaceConfig
@@ -41,6 +41,7 @@ __all__ = [
     "Secret",
     "WorkspaceConfig",
     "check_account",
+    "is_sendable",
     "lane_group",
     "lane_key",
     "lanes_path",

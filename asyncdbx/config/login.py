@@ -27,7 +27,7 @@ from asyncdbx.config.logins import (
     Sdk,
 )
 from asyncdbx.config.netrc_file import find_entry
-from asyncdbx.config.secret import Secret
+from asyncdbx.config.secret import Secret, is_sendable
 from asyncdbx.config.settings import Settings
 from asyncdbx.errors import ConfigError
 
@@ -47,7 +47,7 @@ _BY_THE_SDK = frozenset(
     }
 )
 RESOURCE_ID = r"(/[!-.0-~]+)+"  # of Azure; it travels in a header
-ENV_TOKEN = "DATABRICKS_OIDC_TOKEN"  # noqa: S105 - a variable's name
+VARIABLE = "DATABRICKS_OIDC_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _m2m(settings: Settings) -> M2M:
 
 
 def _env_oidc(settings: Settings) -> Federation:
-    return _federation(settings, "env-oidc", settings.get("oidc_token_env") or ENV_TOKEN)
+    return _federation(settings, "env-oidc", settings.get("oidc_token_env") or VARIABLE)
 
 
 def _file_oidc(settings: Settings) -> Federation:
@@ -248,7 +248,7 @@ def _environment(settings: Settings) -> str:
 
 
 def _token(value: str, where: str) -> Secret:
-    if not (value.isascii() and value.isprintable()) or " " in value:
+    if not is_sendable(value):
         raise ConfigError(
             f"{where} has a blank, a line break or a character that no token has"
             " (a comment must stand on a line of its own)"

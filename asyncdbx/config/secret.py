@@ -1,5 +1,6 @@
 """A value that must not be seen, and taking such values out of foreign text."""
 
+import re
 from collections.abc import Iterable
 from itertools import takewhile
 
@@ -30,6 +31,11 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def is_sendable(value: str) -> bool:
+    """Return whether a text is one word of visible ASCII, as a token has to be."""
+    return re.fullmatch(r"[!-~]+", value) is not None
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Self
 
 from asyncdbx.engine.exchange import request_of, told_of, value_of
+from asyncdbx.engine.lobby import Lobby
 from asyncdbx.engine.retry import RetryPolicy
 from asyncdbx.engine.ring import Ring
 from asyncdbx.engine.tickets import LaneQueue, Reader, Site, Ticket
@@ -61,6 +62,7 @@ class Engine:
         self._resting: dict[Ticket, asyncio.TimerHandle] = {}
         self._closed = False
         self._clock: Callable[[], float] = time.monotonic
+        self._lobby = Lobby(self._now, self._go_on, self._fail)
 
     async def __aenter__(self) -> Self:
         self._clock = clock_of(asyncio.get_running_loop())
@@ -70,9 +72,7 @@ class Engine:
         """End: what is in flight is cancelled, and every call is told that it ended so."""
         self._closed = True
         pumps = [queue.pump for queue in self._queues if queue.pump is not None]
-        sites = {id(queue.site): queue.site for queue in self._queues}
-        logins = [site.login for site in sites.values() if site.login is not None]
-        tasks = [*self._workers, *pumps, *logins]
+        tasks = [*self._workers, *pumps, *self._lobby.logins.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -173,7 +173,7 @@ class Engine:
                 await queue.taken
         except Exception as failure:  # noqa: BLE001 - a bug goes to the callers it concerns
             while queue.waiting:
-                self._finish(queue.waiting.pop(), None, failure)
+                self._fail(queue.waiting.pop(), failure)
         finally:
             queue.pump = queue.taken = None
         if queue.waiting and not queue.held:
@@ -225,7 +225,7 @@ class Engine:
         lane = queue.lane
         ticket = None
         if queue.site.credential.ready is None:
-            self._hold(queue)
+            self._lobby.hold(queue)
         elif lane.may_leave(now):  # it stood in the ring for a while
             ticket = self._next(queue, now)
             if ticket is not None:
@@ -253,43 +253,6 @@ class Engine:
                 continue
             return ticket
         return None
-
-    # --- until there is a login ---------------------------------------------------------
-
-    def _hold(self, queue: LaneQueue) -> None:
-        """Keep a lane from leaving while its workspace has no headers to send.
-
-        Nothing that waits takes a connection or a turn of its lane, so that what leaves
-        after the login is no burst.
-        """
-        queue.held = True
-        site = queue.site
-        site.held.append(queue)
-        if site.login is None:
-            site.login = asyncio.create_task(self._login(site))
-
-    async def _login(self, site: Site) -> None:
-        """Wait for a workspace's headers; then its lanes go on, or all hear why not."""
-        failure: Exception | None = None
-        try:
-            await site.credential.headers()
-        except Exception as error:  # noqa: BLE001 - a bug goes to the callers it concerns
-            failure = error
-        finally:
-            site.login = None
-        held, site.held = site.held, []
-        now = self._clock()
-        if isinstance(failure, CallError):
-            site.sign(failure, "")  # an issuer may repeat what it was sent
-            site.circuit.locked_out(failure, now)
-        for queue in held:
-            queue.held = False
-            while failure is not None and queue.waiting:
-                # An error of its own, because it says which call it was.
-                told = site.circuit.blocked(now) or failure
-                self._finish(queue.waiting.pop(), None, told)
-            if queue.waiting:
-                self._offer(queue, now)
 
     # --- from the connection to the outcome ---------------------------------------------
 
@@ -429,6 +392,16 @@ class Engine:
         self._resting.pop(ticket, None)
         ticket.queue.waiting.put_back(ticket)
         self._offer(ticket.queue, self._clock())
+
+    def _now(self) -> float:
+        return self._clock()
+
+    def _go_on(self, queue: LaneQueue) -> None:
+        if queue.waiting:
+            self._offer(queue, self._clock())
+
+    def _fail(self, ticket: Ticket, error: Exception) -> None:
+        self._finish(ticket, None, error)
 
     def _finish(self, ticket: Ticket, value: Any, error: Exception | None) -> None:
         ticket.value = value

@@ -26,15 +26,11 @@ class Site:
         name: Name of the workspace.
         credential: Gives the headers of each request and hides itself in error texts.
         circuit: Whether the host is worth asking.
-        held: Lanes that wait until the credential has headers to send.
-        login: The one task that waits for them.
     """
 
     name: str
     credential: Credential
     circuit: Circuit = field(default_factory=Circuit)
-    held: "list[LaneQueue]" = field(default_factory=list["LaneQueue"])
-    login: asyncio.Task[None] | None = None
 
     def sign(self, error: CallError, endpoint: str) -> CallError:
         """Say whose error it is, and hide the credential if the server echoed it."""

@@ -9,7 +9,7 @@ from asyncdbx.auth import LoginCall, StaticCredential
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.circuit import Circuit
-from asyncdbx.limiter import Lane
+from asyncdbx.fleet.lanes import new_lane
 from asyncdbx.transport import Answer
 
 __all__ = ["LOGIN", "LoginLanes"]
@@ -60,11 +60,7 @@ class LoginLanes:
         issuer = urlsplit(call.url).netloc
         if issuer not in self._queues:
             limit = self._limits.of_lane(LOGIN, call.name)
-            lane = Lane(LOGIN, call.name, limit.in_flight)
-            if limit.per_second is not None:
-                lane = Lane.limited(
-                    LOGIN, call.name, limit.in_flight, limit.per_second, firm=limit.firm
-                )
+            lane = new_lane(limit, call.name)
             # Logins go one at a time: fewer failures than usual tell that a host is dead.
             circuit = Circuit(failures=2, refusals=math.inf)
             site = Site(call.name, StaticCredential({}, ()), circuit)

@@ -17,6 +17,7 @@ from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet.arrivals import listing_parts
+from asyncdbx.fleet.lanes import new_lane
 from asyncdbx.fleet.nested import joined
 from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, Reading, whole
 from asyncdbx.fleet.tree import tree_of
@@ -251,20 +252,10 @@ class Workspace:
 
     def _lane(self, limit: Limit) -> Lane:
         """Return a new lane with a limit as its prior."""
-        if limit.per_second is None:
-            return Lane(limit.group, self.name, limit.in_flight)
         record = None
-        if self.lanes is not None:
+        if self.lanes is not None and limit.per_second is not None:
             record = self.lanes.record(lane_key(self.config, limit.group))
-        return Lane.limited(
-            limit.group,
-            self.name,
-            limit.in_flight,
-            limit.per_second,
-            firm=limit.firm,
-            believed=limit.window > 1,
-            record=record,
-        )
+        return new_lane(limit, self.name, record)
 
 
 def decode(answer: Answer) -> Any:
