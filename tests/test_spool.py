@@ -1,6 +1,7 @@
 """The spool: what was flushed survives anything, whole, and comes once."""
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from typing import Any
 import pytest
 
 from asyncdbx.errors import StoreError
-from asyncdbx.inventory import spool as spool_module
 from asyncdbx.inventory.rows import Row
-from asyncdbx.inventory.spool import Failure, Spool, Unit, discard
+from asyncdbx.inventory.spool import Failure, Spool, Unit, batch, discard
+from asyncdbx.inventory.spool import spool as spool_module
 
 PLAN = {"fleet": ["prod"], "resources": ["dbfs", "jobs"]}
 DBFS = ("prod", "dbfs")
@@ -94,7 +95,7 @@ def test_a_page_chain_stays_in_hand_and_resumes_at_its_cursor(file: Path) -> Non
         ((unit_id, unit),) = hand_out(spool)
         assert unit.cursor == '"p3"'
         spool.commit(unit_id, outcome="done", records=[record(3)])
-        assert [row.id for row in all_rows(spool)] == ["/00001", "/00002", "/00003"]
+        assert sorted(all_rows(spool)) == [record(1), record(2), record(3)]
         assert spool.open_units(*DBFS) == 0
     with Spool.open(file, PLAN) as spool:
         assert hand_out(spool) == []
@@ -133,31 +134,27 @@ def test_an_id_that_comes_again_is_one_record(spool: Spool) -> None:
     spool.commit(second, outcome="done", records=[record(2), record(1, b'{"v":3}')])
     ((other, _),) = spool.pending("prod", "jobs", 1)
     spool.commit(other, outcome="done", records=[record(1)])
-    assert all_rows(spool) == [record(1, b'{"v":3}'), record(2)]
-    summary = spool.summary(*DBFS)
-    assert (summary.records, summary.duplicates) == (2, 2)
-    assert spool.summary("prod", "jobs").duplicates == 0
+    assert all_rows(spool) == [record(2), record(1, b'{"v":3}')]
+    assert all_rows(spool, "jobs") == [record(1)]
 
 
 def test_records_keep_every_byte(spool: Spool) -> None:
-    """Ids of any characters come back in the order of their bytes, each once."""
+    """Ids of any characters and bodies of any bytes come back, in their order."""
     ids = ["", "a", "a\0b", "'", "%", "Z", "ü", "😀", "9" * 5000]
-    rows = [Row(each, None, each, b'{"\xc3\xbc": 1e400 }', 2**53) for each in ids]
+    rows = [Row(each, None, each, b'{"\xc3\xbc":\n1e400 }', 2**53) for each in ids]
     fill(spool, rows)
-    assert all_rows(spool) == sorted(rows, key=lambda row: row.id.encode())
+    assert all_rows(spool) == rows
 
 
 def test_rows_come_in_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch ends after so many rows or so many bytes; all rows come, in order."""
-    monkeypatch.setattr(spool_module, "BATCH_ROWS", 250)
-    rows = [record(number, b"x" * (number // 500 * 50_000)) for number in range(600)]
+    """A batch ends after so many rows or so many bytes; all rows come, the newest first."""
+    monkeypatch.setattr(batch, "LARGEST", 250)
+    monkeypatch.setattr(batch, "LARGEST_BYTES", 500_000)
+    rows = [record(number, b"x" * (number // 500 * 50_000)) for number in range(530)]
     fill(spool, rows)
     batches = list(spool.rows(*DBFS))
-    assert [row for batch in batches for row in batch] == rows
-    assert [len(batch) for batch in batches] == [250, 250, 100]
-    monkeypatch.setattr(spool_module, "BATCH_BYTES", 1_000_000)
-    monkeypatch.setattr(spool_module, "BATCH_ROWS", 5_000)
-    assert list(map(len, spool.rows(*DBFS))) == [600]
+    assert [len(each) for each in batches] == [10, 10, 10, 250, 250]
+    assert [row for each in reversed(batches) for row in each] == rows
     assert list(spool.rows("prod", "unknown")) == []
 
 
@@ -185,9 +182,9 @@ def test_a_listing_sums_up(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (summary.started_at, summary.ended_at) == (1000, 1400)
     assert summary.published_at is None
     assert summary.failures == (
-        Failure("0:list", '{"path":"/1"}', "denied", "403"),
-        Failure("0:list", '{"path":"/2"}', "partial", "timed out"),
-        Failure("0:list", '{"path":"/3"}', "unavailable", "off"),
+        Failure("0:list", '{"path":"/1"}', "denied", 0, "403"),
+        Failure("0:list", '{"path":"/2"}', "partial", 0, "timed out"),
+        Failure("0:list", '{"path":"/3"}', "unavailable", 0, "off"),
     )
     assert spool.summaries() == [summary]
 
@@ -211,7 +208,7 @@ def test_a_run_goes_on_where_it_was(file: Path) -> None:
         spool.add(directory(number) for number in range(3))
         unit_id = hand_out(spool)[1][0]
         spool.commit(unit_id, outcome="denied", error="no")
-        spool.mark_published("prod", "jobs")
+        spool.mark_published("prod", "jobs", 0)
         before = spool.summaries()
         about = (spool.run_id, spool.started_at)
     with Spool.open(file, dict(reversed(PLAN.items()))) as again:
@@ -230,17 +227,51 @@ def test_failed_units_can_be_tried_again(file: Path) -> None:
         spool.add(directory(number) for number in range(3))
         one, two, three = (unit_id for unit_id, _ in hand_out(spool))
         spool.commit(one, outcome="done", records=[record(1)])
+        for page in ('"p6"', '"p7"'):
+            spool.commit(two, outcome="pending", cursor=page)
         spool.commit(two, outcome="partial", error="cut", cursor='"p7"')
         with pytest.raises(RuntimeError, match="units are in hand"):
             spool.retry_failed()
         spool.commit(three, outcome="denied", error="no")
-        spool.mark_published(*DBFS)
+        assert [each.pages for each in spool.summary(*DBFS).failures] == [2, 0]
         assert spool.retry_failed() == 2
         summary = spool.summary(*DBFS)
-        assert (summary.ended_at, summary.published_at) == (None, None)
+        assert summary.ended_at is None
         assert (summary.failures, summary.records) == ((), 1)
         cursors = [unit.cursor for _, unit in hand_out(spool)]
         assert cursors == ['"p7"', None]
+
+
+def test_what_is_published_is_neither_kept_nor_tried_again(spool: Spool) -> None:
+    """It is whole although one service that it may come from is unavailable."""
+    spool.add([directory(0), directory(1)])
+    (one, _), (two, _) = hand_out(spool)
+    spool.commit(one, outcome="done", records=[record(1), record(1)])
+    spool.commit(two, outcome="unavailable", error="off")
+    spool.mark_published(*DBFS, 1)
+    assert (all_rows(spool), spool.summary(*DBFS).records) == ([], 1)
+    assert spool.retry_failed() == 0
+    assert spool.summary(*DBFS).published_at is not None
+
+
+def test_a_chain_that_starts_again_has_brought_nothing(file: Path) -> None:
+    """What its pages brought is forgotten, staged, waiting or written; no other's is."""
+    with Spool.open(file, PLAN) as spool:
+        spool.add([directory(0), directory(1), directory(2)])
+        (chain, _), (single, _), (other, _) = hand_out(spool)
+        spool.commit(chain, outcome="pending", records=[record(1)], cursor='"p2"')
+        spool.commit(single, outcome="done", records=[record(2)])
+        spool.commit(other, outcome="pending", records=[record(3)], cursor='"p2"')
+    with Spool.open(file, PLAN) as spool:
+        (chain, _), (other, _) = hand_out(spool)
+        spool.commit(chain, outcome="pending", records=[record(4)], cursor='"p3"')
+        spool.stage(chain, [record(5)])
+        spool.restart(chain)
+        assert spool.summary(*DBFS).records == 2
+        spool.commit(chain, outcome="done", records=[record(6)])
+        spool.commit(other, outcome="done")
+        assert sorted(all_rows(spool)) == [record(2), record(3), record(6)]
+        assert spool.summary(*DBFS).records == 3
 
 
 @pytest.mark.parametrize(
@@ -269,7 +300,7 @@ def test_what_is_no_spool_of_ours_is_refused(file: Path) -> None:
     whole = file.read_bytes()
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA user_version = 7")
-    with pytest.raises(StoreError, match="has format 7 and this asyncdbx writes format 2"):
+    with pytest.raises(StoreError, match="has format 7 and this asyncdbx writes format 3"):
         Spool.open(file, PLAN)
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA application_id = 7")
@@ -318,7 +349,7 @@ def test_a_flush_that_fails_can_be_tried_again(
     (first, _), (second, _) = hand_out(spool)
     pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
     spool._db.execute(f"PRAGMA max_page_count = {pages}")
-    large = [record(number, b"x" * 10_000) for number in range(3)]
+    large = [record(number, os.urandom(10_000)) for number in range(3)]
     spool.commit(first, outcome="done", records=large, children=[directory(2)])
     for _ in range(2):
         with pytest.raises(StoreError, match=r"full\): make room .* run the same command"):
@@ -326,7 +357,7 @@ def test_a_flush_that_fails_can_be_tried_again(
     spool._db.execute("PRAGMA max_page_count = 1000000")
     spool.commit(second, outcome="done", records=[record(7)])
     summary = spool.summary(*DBFS)
-    assert (summary.records, summary.duplicates, summary.calls) == (4, 0, 2)
+    assert (summary.records, summary.calls) == (4, 2)
     assert (summary.units["done"], summary.units["pending"]) == (2, 1)
 
 
@@ -353,7 +384,7 @@ def test_reading_goes_on_while_others_commit(spool: Spool) -> None:
         spool.commit(unit_id, outcome="done", records=[record(unit_id)])
         spool.flush()
     thread.join()
-    assert found == [record(number) for number in range(20_000)]
+    assert sorted(found) == [record(number) for number in range(20_000)]
     assert spool.summary("prod", "jobs").records == 300
 
 
@@ -376,6 +407,7 @@ def crawl(file: Path) -> None:
         while units := hand_out(spool, 20):
             for unit_id, unit in units:
                 visit(spool, unit_id, unit)
+            spool.flush()
             if units[0][0] % 3 == 0:
                 sys.stdout.write(f"{spool.summary(*DBFS).records}\n")
                 sys.stdout.flush()
@@ -424,7 +456,8 @@ def killed(file: Path, reports: int) -> bool:
 def check_whole(file: Path) -> int:
     """Compare records and units in the file; return how many records there are."""
     with contextlib.closing(sqlite3.connect(file)) as db:
-        ids = {each for (each,) in db.execute("SELECT id FROM record")}
+        packed = db.execute("SELECT records, ids, rest FROM batch")
+        ids = {row.id for each in packed for row in batch.Batch._make(each).read()}
         units = {
             int(key[10:-2]): (state, cursor)
             for key, state, cursor in db.execute("SELECT key, state, cursor FROM unit")
@@ -447,7 +480,7 @@ def test_a_crawl_killed_again_and_again_ends_complete(file: Path) -> None:
     crawl(file)
     with Spool.open(file, PLAN) as spool:
         summary = spool.summary(*DBFS)
-        assert [row.id for row in all_rows(spool)] == sorted(
+        assert sorted(row.id for row in all_rows(spool)) == sorted(
             row.id
             for number in range(1, DIRECTORIES)
             for page in pages(number)
@@ -455,7 +488,7 @@ def test_a_crawl_killed_again_and_again_ends_complete(file: Path) -> None:
         )
     assert kills == 6
     assert (summary.units["done"], summary.units["pending"]) == (DIRECTORIES - 1, 0)
-    assert (summary.records, summary.duplicates) == (3 * (DIRECTORIES - 1), 0)
+    assert summary.records == 3 * (DIRECTORIES - 1)
 
 
 def test_a_spool_killed_while_it_is_begun_is_begun_anew(file: Path) -> None:
@@ -469,7 +502,9 @@ def test_a_spool_killed_while_it_is_begun_is_begun_anew(file: Path) -> None:
 def staged(file: Path) -> int:
     """Return how many records are put aside in the file."""
     with contextlib.closing(sqlite3.connect(file)) as db:
-        count: int = db.execute("SELECT count(*) FROM staged").fetchone()[0]
+        count: int = db.execute(
+            "SELECT coalesce(sum(records), 0) FROM batch WHERE NOT whole"
+        ).fetchone()[0]
         return count
 
 
@@ -488,9 +523,7 @@ def test_what_is_put_aside_is_no_ones_until_its_page_is_whole(
     spool.commit(unit_id, outcome="done", records=[record(4)])
 
     newest = [record(1, b'{"newer":1}'), record(2), record(3), record(4)]
-    assert all_rows(spool) == newest
-    summary = spool.summary(*DBFS)
-    assert (summary.records, summary.duplicates) == (4, 1)
+    assert sorted(all_rows(spool)) == newest
     assert staged(file) == 0
 
 
@@ -503,7 +536,7 @@ def test_two_pages_of_a_unit_are_put_aside_one_after_the_other(spool: Spool) -> 
     assert all_rows(spool) == [record(1)]
     spool.stage(unit_id, [record(2)])
     spool.commit(unit_id, outcome="done")
-    assert all_rows(spool) == [record(1), record(2)]
+    assert sorted(all_rows(spool)) == [record(1), record(2)]
 
 
 @pytest.mark.parametrize("outcome", ["partial", "denied", "unavailable"])

@@ -30,7 +30,8 @@ AHEAD = 4
 AT_ONCE = 2**20  # bytes of a page held until it is whole; of a larger one they are staged
 CHANCES = 3  # for a page that changes while it is read
 
-Publish = Callable[["Listing", Ended], Awaitable[None]]
+# Told how a listing ended; returns how many records it has, each id once.
+Publish = Callable[["Listing", Ended], Awaitable[int]]
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +94,7 @@ class Crawl:
         self.fleet = fleet
         self._spool = spool
         self._publish = publish
+        self._unwritten = asyncio.Event()
         self._begun: set[int] = set()  # units in hand of which something has come
         self._cursors: dict[int, str] = {}  # where those stand that have more pages
         needed = with_parents(resources)
@@ -121,9 +123,23 @@ class Crawl:
         for listing in self.listings.values():
             self._spool.add(first_units(listing.workspace.name, listing.resource))
         async with asyncio.TaskGroup() as group:
-            for listing in self.listings.values():
-                group.create_task(self._run(listing))
+            writer = group.create_task(self._write())
+            async with asyncio.TaskGroup() as listings:
+                for listing in self.listings.values():
+                    listings.create_task(self._run(listing))
+            writer.cancel()
         return [cast("Ended", each.ended) for each in self.listings.values() if each.wanted]
+
+    async def _write(self) -> None:
+        """Write what has come, all that came in one turn of the loop together.
+
+        So a process that is killed has lost the answers of a few milliseconds, and a
+        transaction costs little beside the calls it is for.
+        """
+        while True:
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            self._spool.flush()
 
     async def _run(self, listing: Listing) -> None:
         """Keep a listing's lane busy until no unit is left and none can follow."""
@@ -139,7 +155,8 @@ class Crawl:
         listing.ended = self._end(listing)
         self._tell_followers(listing)
         if listing.wanted:
-            await self._publish(listing, listing.ended)
+            records = await self._publish(listing, listing.ended)
+            listing.ended = replace(listing.ended, records=records)
 
     def _end(self, listing: Listing) -> Ended:
         """Return how a listing of which nothing is left has ended."""
@@ -196,17 +213,18 @@ class Crawl:
                 if chance or number not in self._begun or error.status != 400:
                     raise
                 unit = replace(unit, cursor=None)
-                self._start_again(listing, number, error)
+                self._note_calls(listing, number, error)
+                self._spool.restart(number)
             except Changed as error:
                 if chance == CHANCES - 1:
                     raise
                 unit = replace(unit, cursor=self._cursors.get(number, unit.cursor))
-                self._start_again(listing, number, error)
+                self._note_calls(listing, number, error)
+                self._spool.unstage(number)
 
-    def _start_again(self, listing: Listing, number: int, error: CallError) -> None:
-        """Forget what has come of a page, but not that it was asked for."""
-        self._spool.unstage(number)
-        self._spool.commit(number, outcome="pending", calls=error.calls)
+    def _note_calls(self, listing: Listing, number: int, error: CallError) -> None:
+        """Count the calls of a page that came to nothing."""
+        self._spool.note_calls(number, error.calls)
         listing.calls += error.calls
 
     async def _fetch_once(self, listing: Listing, number: int, unit: Unit) -> None:
@@ -244,6 +262,7 @@ class Crawl:
             calls=page.calls,
             throttled=page.throttles,
         )
+        self._unwritten.set()
         if page.cursor is not None:
             self._cursors[number] = page.cursor
         listing.calls += page.calls
@@ -261,6 +280,7 @@ class Crawl:
         outcome = _outcome(error, first=first, begun=number in self._begun)
         words = "" if outcome == "done" else str(error)
         self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
+        self._unwritten.set()
         listing.calls += error.calls
 
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncdbx import catalog
 from asyncdbx.errors import DeadlineReached
@@ -19,6 +19,8 @@ from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended, Verdict
 
 __all__ = ["Order", "take_inventory"]
+
+T = TypeVar("T")
 
 NUMBERS_OR_TEXT = {"int", "int64", "str"}
 
@@ -96,34 +98,40 @@ class _Publisher:
         self._spool = spool
         self._turn = asyncio.Lock()
 
-    async def publish(self, listing: Listing, ended: Ended) -> None:
-        """Publish a listing if it is complete and not yet published by this run."""
-        if ended.status != "complete":
-            return
-        async with self._turn:
-            if self._spool.summary(*listing.key).published_at is None:
-                await _to_its_end(asyncio.to_thread(self._publish, listing))
+    async def publish(self, listing: Listing, ended: Ended) -> int:
+        """Publish a listing if it is complete and not yet published by this run.
 
-    def _publish(self, listing: Listing) -> None:
+        Returns:
+            How many records it has.
+        """
+        if ended.status != "complete":
+            return ended.records
+        async with self._turn:
+            if self._spool.summary(*listing.key).published_at is not None:
+                return ended.records
+            return await _to_its_end(asyncio.to_thread(self._publish, listing))
+
+    def _publish(self, listing: Listing) -> int:
         workspace, resource = listing.key
-        self._store.publish(
+        records = self._store.publish(
             resource,
             workspace,
             columns_of(listing.resource),
             self._spool.rows(workspace, resource),
             run_id=self._spool.run_id,
         )
-        self._spool.mark_published(workspace, resource)
+        self._spool.mark_published(workspace, resource, records)
+        return records
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
     """Wait for work in a thread, which nothing can stop, even if cancelled meanwhile.
 
     Else the spool would be closed, and the folder be open to another run, under it.
     """
     task = asyncio.create_task(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.gather(task, return_exceptions=True)
         raise

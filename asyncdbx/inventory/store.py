@@ -97,13 +97,16 @@ class Store:
         batches: Iterable[Sequence[Row]],
         *,
         run_id: str,
-    ) -> None:
+    ) -> int:
         """Replace a workspace's rows in a resource's table, in one commit.
 
         ``batches`` is read as it is written, so memory does not depend on its length.
         No rows at all is a listing too: the table is there, the old rows are gone. New
         typed columns are added to the table, and are null in older rows. Published
         twice, it is the same as once.
+
+        Returns:
+            How many rows that was.
 
         Raises:
             StoreError: The table is not ours or has a column of another type, or the
@@ -128,6 +131,7 @@ class Store:
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata=names),
             )
+        return source.rows
 
     def append_listings(self, run_id: str, listings: Iterable[Ended]) -> None:
         """Add how listings of a run ended, in one commit.
@@ -238,15 +242,23 @@ def _leftover(file: Path) -> bool:
 
 
 class _Source:
-    """Batches on their way to the writer, which keeps of an error only its text."""
+    """Batches on their way to the writer, which keeps of an error only its text.
+
+    Attributes:
+        rows: How many went by.
+        error: What ended them early.
+    """
 
     def __init__(self, batches: Iterator[RecordBatch]) -> None:
         self._batches = batches
+        self.rows = 0
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[RecordBatch]:
         try:
-            yield from self._batches
+            for batch in self._batches:
+                self.rows += batch.num_rows
+                yield batch
         except Exception as error:
             self.error = error
             raise

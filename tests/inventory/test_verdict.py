@@ -14,7 +14,7 @@ NOTHING = {"pending": 0, "done": 0, "partial": 0, "denied": 0, "unavailable": 0}
 def summary(*failures: Failure, **units: int) -> Summary:
     """Return a listing with so many units in each state."""
     counts = {**NOTHING, **units}
-    return Summary("prod", "secrets", counts, 0, 0, 0, 0, None, None, None, failures)
+    return Summary("prod", "secrets", counts, 0, 0, 0, None, None, None, failures)
 
 
 def ended(resource: str = "clusters", status: Any = "complete", records: int = 0) -> Ended:
@@ -56,7 +56,7 @@ def test_a_listing_is_as_good_as_its_units_and_parents(
 def test_the_error_says_what_is_missing() -> None:
     """Which call and why, how many more, and which parent it follows from."""
     failures = [
-        Failure("0:list", f'{{"scope":"{n}"}}', "denied", f"no {n}") for n in "abcd"
+        Failure("0:list", f'{{"scope":"{n}"}}', "denied", 0, f"no {n}") for n in "abcd"
     ]
     _, error = judge_listing(
         summary(*failures, denied=7), [ended("secret_scopes", "partial")]
@@ -65,7 +65,7 @@ def test_the_error_says_what_is_missing() -> None:
         '{"scope":"a"}: no a; {"scope":"b"}: no b; {"scope":"c"}: no c; and 4 more;'
         " secret_scopes is partial, and this follows from it"
     )
-    alone = Failure("0:list", "{}", "denied", "clusters.list on prod: no")
+    alone = Failure("0:list", "{}", "denied", 0, "clusters.list on prod: no")
     assert judge_listing(summary(alone, denied=1), [])[1] == "clusters.list on prod: no"
     _, error = judge_listing(summary(), [ended("catalogs", "unavailable")])
     assert error == "catalogs is unavailable, and this follows from it"

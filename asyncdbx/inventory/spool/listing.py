@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
+from asyncdbx.inventory.rows import Row
+
 __all__ = ["FAILED", "Failure", "Listing", "Outcome", "State", "Summary", "Unit"]
 
 State = Literal["pending", "done", "partial", "denied", "unavailable"]
@@ -32,11 +34,19 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A unit that did not give all it has, and why."""
+    """A unit that did not give all it has.
+
+    Attributes:
+        step, key: Of the unit.
+        state: Partial, denied or unavailable.
+        pages: How many of its pages came before it failed.
+        error: Why.
+    """
 
     step: str
     key: str
     state: str
+    pages: int
     error: str
 
 
@@ -48,8 +58,7 @@ class Summary:
         workspace: Name of the workspace.
         resource: Name of the resource.
         units: How many units there are in each state; all five states are there.
-        records: Records held, each id once.
-        duplicates: How often an id came again; the newest record was kept.
+        records: Records fetched; one that came again counts again until it is published.
         calls: Calls made, those sent again included.
         throttled: How many of them were answered 429.
         started_at: When its first unit was handed out, in ms since 1970; None if never.
@@ -62,7 +71,6 @@ class Summary:
     resource: str
     units: Mapping[str, int]
     records: int
-    duplicates: int
     calls: int
     throttled: int
     started_at: int | None
@@ -76,6 +84,7 @@ class Outcome(NamedTuple):
 
     state: State
     cursor: str | None
+    pages: int
     error: str
     unit_id: int
 
@@ -84,16 +93,17 @@ class Outcome(NamedTuple):
 class Listing:
     """What the file says of one listing, and what waits to be written.
 
-    The first ten attributes are the columns of its row.
+    The first nine attributes are the columns of its row.
 
     Attributes:
         states: Units in the file, by state.
         handed_out: Units up to this id are, or were, in the caller's hand.
         touched_at: When something was last committed to it.
         new_units: Units that wait: listing, step, key, cursor.
-        new_records: Records that wait: listing and a Row's fields.
-        settled: Units with staged records: their ids, how many, and whether the records
-            become the listing's or are forgotten.
+        new_records: Records that wait, by the unit whose they are; by None, those of units
+            that have one page, together.
+        settled: Units with staged records, and whether those become the listing's or are
+            forgotten.
         outcomes: What became of units since the last flush, by their ids.
         finished: How many of the outcomes are an end, by state.
     """
@@ -102,7 +112,6 @@ class Listing:
     workspace: str
     resource: str
     records: int = 0
-    duplicates: int = 0
     calls: int = 0
     throttled: int = 0
     started_at: int | None = None
@@ -112,16 +121,18 @@ class Listing:
     handed_out: int = 0
     touched_at: int = 0
     new_units: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
-    new_records: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
-    settled: list[tuple[int, int, bool]] = field(
-        default_factory=list[tuple[int, int, bool]]
+    new_records: dict[int | None, list[Row]] = field(
+        default_factory=dict[int | None, list[Row]]
     )
+    settled: list[tuple[int, bool]] = field(default_factory=list[tuple[int, bool]])
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     finished: Counter[str] = field(default_factory=Counter[str])
 
     def take(self, outcome: Outcome) -> None:
         """Note what became of a unit; of several pages of one unit the last counts."""
-        self.outcomes[outcome.unit_id] = outcome
+        before = self.outcomes.get(outcome.unit_id)
+        pages = outcome.pages + (before.pages if before else 0)
+        self.outcomes[outcome.unit_id] = outcome._replace(pages=pages)
         if outcome.state != "pending":
             self.finished[outcome.state] += 1
 
@@ -129,19 +140,13 @@ class Listing:
         """Return how many units are pending, those that wait to be written left out."""
         return self.states["pending"] - self.finished.total()
 
-    def waiting_records(self) -> int:
-        """Return how many records the next flush makes its own, repeats included."""
-        staged = sum(count for _, count, kept in self.settled if kept)
-        return len(self.new_records) + staged
-
-    def row(self, units: int, records: int) -> tuple[object, ...]:
-        """Return its row, given how many of the waiting units and records are new."""
+    def row(self, units: int) -> tuple[object, ...]:
+        """Return its row, given how many of the waiting units are new."""
         return (
             self.id,
             self.workspace,
             self.resource,
-            self.records + records,
-            self.duplicates + self.waiting_records() - records,
+            self.records,
             self.calls,
             self.throttled,
             self.started_at,
@@ -149,11 +154,9 @@ class Listing:
             self.published_at,
         )
 
-    def written(self, units: int, records: int) -> None:
+    def written(self, units: int) -> None:
         """Note that what waited is in the file."""
         self.ended_at = self._end(units)
-        self.records += records
-        self.duplicates += self.waiting_records() - records
         self.states["pending"] += units - self.finished.total()
         self.states.update(self.finished)
         for waiting in (
@@ -172,7 +175,6 @@ class Listing:
             resource=self.resource,
             units={state: self.states[state] for state in get_args(State)},
             records=self.records,
-            duplicates=self.duplicates,
             calls=self.calls,
             throttled=self.throttled,
             started_at=self.started_at,

@@ -10,18 +10,20 @@ lost when the process dies; after a power cut the last moments are fetched again
 """
 
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
 from asyncdbx.inventory.rows import Row
-from asyncdbx.inventory.spool_file import connect, discard, explained, now, open_file
-from asyncdbx.inventory.spool_listing import (
+from asyncdbx.inventory.spool.batch import Batch, grouped
+from asyncdbx.inventory.spool.file import connect, discard, explained, now, open_file
+from asyncdbx.inventory.spool.listing import (
     FAILED,
     Failure,
     Listing,
@@ -30,24 +32,42 @@ from asyncdbx.inventory.spool_listing import (
     Summary,
     Unit,
 )
+from asyncdbx.inventory.spool.repeats import Repeats
 
-__all__ = ["Failure", "Spool", "State", "Summary", "Unit", "discard"]
+__all__ = ["Spool"]
 
-FLUSH_ROWS = 2_000  # about 10 ms of work
-FLUSH_SECONDS = 0.25  # what a killed run has to fetch again, at most
-BATCH_ROWS = 5_000
-BATCH_BYTES = 2**20
+FLUSH_BYTES = 2**20  # of records that wait, at most
 SHOWN_FAILURES = 5
 
-REOPEN_LISTINGS = """
-    UPDATE listing SET ended_at = NULL, published_at = NULL WHERE id IN
-    (SELECT listing FROM unit WHERE state IN ('partial', 'denied', 'unavailable'))"""
+# One that is published is complete though a service it may also come from is unavailable.
 REOPEN_UNITS = """
     UPDATE unit SET state = 'pending', error = ''
-    WHERE state IN ('partial', 'denied', 'unavailable')"""
-UNSTAGE = """
-    INTO record SELECT listing, id, name, parent, body, fetched_at
-    FROM staged WHERE unit = ? ORDER BY number"""
+    WHERE state IN ('partial', 'denied', 'unavailable')
+    AND listing IN (SELECT id FROM listing WHERE published_at IS NULL)"""
+REOPEN_LISTINGS = """
+    UPDATE listing SET ended_at = NULL
+    WHERE id IN (SELECT listing FROM unit WHERE state = 'pending')"""
+NEW_UNIT = "INSERT OR IGNORE INTO unit (listing, step, key, cursor) VALUES (?, ?, ?, ?)"
+NEW_BATCH = """
+    INSERT INTO batch (listing, unit, whole, records, ids, rest)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+OUTCOME = """
+    UPDATE unit SET state = ?, cursor = ?, pages = pages + ?, error = ? WHERE id = ?"""
+
+
+@dataclass(slots=True)
+class InHand:
+    """A unit that somebody is fetching.
+
+    Attributes:
+        listing: It belongs to.
+        chained: It has more pages than one, so its records are kept apart.
+        staged: Records put aside of its present page.
+    """
+
+    listing: Listing
+    chained: bool
+    staged: int = 0
 
 
 class Spool:
@@ -65,11 +85,9 @@ class Spool:
         self._db = db
         self._lock = RLock()
         self._listings = {(at.workspace, at.resource): at for at in _load(db)}
-        self._in_hand: dict[int, Listing] = {}
+        self._in_hand: dict[int, InHand] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
-        self._staged: Counter[int] = Counter()  # records of units in hand
-        self._waiting = 0
-        self._flushed_at = time.monotonic()
+        self._waiting = 0  # bytes
         about = dict(db.execute("SELECT name, value FROM run"))
         self.run_id: str = about["run_id"]
         self.started_at = int(about["started_at"])
@@ -122,7 +140,6 @@ class Spool:
         """Add units to fetch. One whose step and key are known is not added again."""
         with self._lock:
             self._add(units)
-            self._flush_if_due()
 
     def pending(self, workspace: str, resource: str, limit: int) -> list[tuple[int, Unit]]:
         """Hand out up to ``limit`` units to fetch, oldest first, each with its id.
@@ -157,26 +174,38 @@ class Spool:
             StoreError: The disk refuses.
         """
         with self._lock:
-            listing = self._in_hand[unit_id].id
+            unit = self._in_hand[unit_id]
             self._add(children)
-            first = self._staged[unit_id]
-            rows = [
-                (unit_id, number, listing, *row)
-                for number, row in enumerate(records, first)
-            ]
             with self._transaction():
-                self._db.executemany(
-                    "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
-                )
-            self._staged[unit_id] += len(rows)
-            self._flush_if_due()
+                self._insert(unit.listing, unit_id, records, whole=False)
+            unit.staged += len(records)
 
     def unstage(self, unit_id: int) -> None:
         """Forget what was put aside of a unit: its page is fetched anew."""
         with self._lock:
-            if self._staged.pop(unit_id, 0):
+            unit = self._in_hand[unit_id]
+            if unit.staged:
+                unit.staged = 0
                 with self._transaction():
-                    self._db.execute("DELETE FROM staged WHERE unit = ?", (unit_id,))
+                    self._settle(unit_id, kept=False)
+
+    def restart(self, unit_id: int) -> None:
+        """Forget all that a unit has brought: it is fetched anew from its first page."""
+        with self._lock:
+            unit = self._in_hand[unit_id]
+            self.flush()
+            with self._transaction():
+                self._settle(unit_id, kept=False)
+                sql = "SELECT coalesce(sum(records), 0) FROM batch WHERE unit = ?"
+                (count,) = self._db.execute(sql, (unit_id,)).fetchone()
+                self._db.execute("DELETE FROM batch WHERE unit = ?", (unit_id,))
+                self._db.execute(
+                    "UPDATE unit SET cursor = NULL, pages = 0 WHERE id = ?", (unit_id,)
+                )
+                sql = "UPDATE listing SET records = records - ? WHERE id = ?"
+                self._db.execute(sql, (count, unit.listing.id))
+            unit.listing.records -= count
+            unit.staged = 0
 
     def commit(  # noqa: PLR0913 - what one answer can mean, all in one transaction
         self,
@@ -192,8 +221,8 @@ class Spool:
     ) -> None:
         """Take what fetching a unit gave; all of it reaches the file, or nothing.
 
-        It is written together with its neighbours, after at most 2,000 rows, or with
-        the next commit after a quarter of a second; :meth:`flush` does not wait.
+        It is written together with its neighbours by the next :meth:`flush`, which is up
+        to the caller; beyond a mebibyte it does not wait for that.
 
         Args:
             unit_id: A unit in the caller's hand.
@@ -213,35 +242,52 @@ class Spool:
         """
         followers = list(children)  # may fail, so before anything is noted
         with self._lock:
-            listing = self._in_hand[unit_id]
+            unit = self._in_hand[unit_id]
+            listing = unit.listing
+            unit.chained |= outcome == "pending"
             if outcome != "pending":
                 del self._in_hand[unit_id]
-            if staged := self._staged.pop(unit_id, 0):
-                listing.settled.append((unit_id, staged, outcome not in FAILED))
-            listing.take(Outcome(outcome, cursor, error, unit_id))
-            listing.new_records.extend((listing.id, *record) for record in records)
+            kept = outcome not in FAILED
+            listing.records += len(records) + (unit.staged if kept else 0)
+            if unit.staged:
+                listing.settled.append((unit_id, kept))
+                unit.staged = 0
+            if records:
+                whose = unit_id if unit.chained else None
+                listing.new_records.setdefault(whose, []).extend(records)
+                self._waiting += sum(len(record.body) for record in records)
+            listing.take(Outcome(outcome, cursor, int(kept), error, unit_id))
             listing.calls += calls
             listing.throttled += throttled
             listing.touched_at = now()
             self._dirty[listing] = None
-            self._waiting += 1 + len(records)
             self._add(followers)
-            if staged:
-                self.flush()  # the next page's are counted from zero again
-            else:
-                self._flush_if_due()
+            if self._waiting >= FLUSH_BYTES:
+                self.flush()
+
+    def note_calls(self, unit_id: int, calls: int, throttled: int = 0) -> None:
+        """Count calls for a unit that brought nothing yet."""
+        with self._lock:
+            listing = self._in_hand[unit_id].listing
+            listing.calls += calls
+            listing.throttled += throttled
+            self._dirty[listing] = None
 
     def flush(self) -> None:
-        """Write all that waits in one transaction."""
+        """Write all that waits in one transaction.
+
+        Raises:
+            StoreError: The disk refuses; it waits in memory, and the next call tries again.
+        """
         with self._lock:
-            if self._dirty:
-                with self._transaction():
-                    written = [(at, *self._write(at)) for at in self._dirty]
-                for listing, units, records in written:
-                    listing.written(units, records)
-                self._dirty.clear()
-                self._waiting = 0
-            self._flushed_at = time.monotonic()
+            if not self._dirty:
+                return
+            with self._transaction():
+                written = [(at, self._write(at)) for at in self._dirty]
+            for listing, units in written:
+                listing.written(units)
+            self._dirty.clear()
+            self._waiting = 0
 
     def open_units(self, workspace: str, resource: str) -> int:
         """Return how many units of a listing are not finished."""
@@ -264,43 +310,58 @@ class Spool:
             return [self._summary(listing) for listing in self._listings.values()]
 
     def rows(self, workspace: str, resource: str) -> Iterator[list[Row]]:
-        """Read a listing's records, ordered by id, in batches of up to 5,000 or 1 MiB.
+        """Read a listing's records, each id once, in batches of up to 5,000 or 1 MiB.
 
         It reads through a connection of its own, so that it may run in one thread
-        while others commit to other listings.
+        while others commit to other listings. Memory: a batch, and 32 bits a record.
+
+        Raises:
+            StoreError: The file is damaged, or cannot be read.
         """
         with self._lock:
             self.flush()
-            listing = self._listing(workspace, resource).id
+            listing = self._listing(workspace, resource)
+        repeats = Repeats(listing.records)
         with explained(self._file), closing(connect(self._file)) as db:
-            last: str | None = None
             # Each batch is a transaction of its own: one that stayed open would keep
             # the write-ahead log from being emptied while others write.
-            while batch := _batch(db, listing, last):
-                yield batch
-                last = batch[-1].id
+            for batch in _batches(db, listing.id):
+                repeats.look(batch.read_ids())
+            unique = (repeats.unique(each.read()) for each in _batches(db, listing.id))
+            yield from grouped(chain.from_iterable(unique))
 
-    def mark_published(self, workspace: str, resource: str) -> None:
-        """Note, durably, that a listing is published: a resumed run leaves it alone."""
+    def mark_published(self, workspace: str, resource: str, records: int) -> None:
+        """Note, durably, that a listing is published: a resumed run leaves it alone.
+
+        Its records are no longer kept.
+
+        Args:
+            workspace: Of the listing.
+            resource: Of the listing.
+            records: How many were published, each id once.
+        """
         with self._lock:
+            self.flush()
             listing = self._listing(workspace, resource)
             listing.published_at = now()
-            self._dirty[listing] = None
-            self.flush()
+            listing.records = records
+            with self._transaction():
+                self._db.execute("DELETE FROM batch WHERE listing = ?", (listing.id,))
+                self._write(listing)
 
     def retry_failed(self) -> int:
         """Make the units that failed pending again, and return how many they are.
 
         For the beginning of a run, while no unit is in anyone's hand. Their listings
-        are neither ended nor published any more.
+        have not ended any more; those that are published are left alone.
         """
         if self._in_hand:
             raise RuntimeError("units are in hand; retry the failed ones before")
         with self._lock:
             self.flush()
             with self._transaction():
-                self._db.execute(REOPEN_LISTINGS)
                 count = self._db.execute(REOPEN_UNITS).rowcount
+                self._db.execute(REOPEN_LISTINGS)
             self._listings = {(at.workspace, at.resource): at for at in _load(self._db)}
         return count
 
@@ -309,7 +370,6 @@ class Spool:
             listing = self._listing(unit.workspace, unit.resource)
             listing.new_units.append((listing.id, unit.step, unit.key, unit.cursor))
             self._dirty[listing] = None
-            self._waiting += 1
 
     def _listing(self, workspace: str, resource: str) -> Listing:
         listing = self._listings.get((workspace, resource))
@@ -333,13 +393,9 @@ class Spool:
             ]
         if units:
             listing.handed_out = units[-1][0]
-            self._in_hand.update((unit_id, listing) for unit_id, _ in units)
+            for unit_id, unit in units:
+                self._in_hand[unit_id] = InHand(listing, unit.cursor is not None)
         return units
-
-    def _flush_if_due(self) -> None:
-        late = time.monotonic() - self._flushed_at > FLUSH_SECONDS
-        if late or self._waiting >= FLUSH_ROWS:
-            self.flush()
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -353,49 +409,30 @@ class Spool:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _write(self, listing: Listing) -> tuple[int, int]:
-        """Write what waits of a listing; return how many units and records were new."""
-        units = self._insert_units(listing)
-        records = self._insert_records(listing)
+    def _write(self, listing: Listing) -> int:
+        """Write what waits of a listing; return how many units were new."""
+        units = self._db.executemany(NEW_UNIT, listing.new_units).rowcount
+        for unit_id, kept in listing.settled:
+            self._settle(unit_id, kept=kept)
+        for whose, records in listing.new_records.items():
+            self._insert(listing, whose, records, whole=True)
+        self._db.executemany(OUTCOME, listing.outcomes.values())
+        values = listing.row(units)
+        self._db.execute("REPLACE INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return units
+
+    def _insert(
+        self, listing: Listing, whose: int | None, records: Sequence[Row], *, whole: bool
+    ) -> None:
+        batches = map(Batch.of, grouped(records))
         self._db.executemany(
-            "UPDATE unit SET state = ?, cursor = ?, error = ? WHERE id = ?",
-            listing.outcomes.values(),
+            NEW_BATCH, ((listing.id, whose, whole, *batch) for batch in batches)
         )
-        values = listing.row(units, records)
-        self._db.execute(
-            "REPLACE INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
-        )
-        return units, records
 
-    def _insert_units(self, listing: Listing) -> int:
-        sql = "INSERT OR IGNORE INTO unit (listing, step, key, cursor) VALUES (?, ?, ?, ?)"
-        return self._db.executemany(sql, listing.new_units).rowcount
-
-    def _insert_records(self, listing: Listing) -> int:
-        new = sum(self._settle(*staged) for staged in listing.settled)
-        new += self._insert_new_records(listing)
-        return new
-
-    def _settle(self, unit_id: int, count: int, kept: bool) -> int:  # noqa: FBT001 - of a row
-        """Make staged records the listing's, or forget them; return how many are new."""
-        new = 0
-        if kept:
-            insert = f"INSERT OR IGNORE {UNSTAGE}"
-            new = self._db.execute(insert, (unit_id,)).rowcount
-            if new < count:
-                self._db.execute(f"REPLACE {UNSTAGE}", (unit_id,))
-        self._db.execute("DELETE FROM staged WHERE unit = ?", (unit_id,))
-        return new
-
-    def _insert_new_records(self, listing: Listing) -> int:
-        new = self._db.executemany(
-            "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?)", listing.new_records
-        ).rowcount
-        if new < len(listing.new_records):  # rare: some id came again, and newest wins
-            self._db.executemany(
-                "REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)", listing.new_records
-            )
-        return new
+    def _settle(self, unit_id: int, *, kept: bool) -> None:
+        """Make staged records the listing's, or forget them."""
+        what = "UPDATE batch SET whole = 1" if kept else "DELETE FROM batch"
+        self._db.execute(f"{what} WHERE unit = ? AND NOT whole", (unit_id,))
 
     def _summary(self, listing: Listing) -> Summary:
         return listing.summary(self._failures(listing))
@@ -404,7 +441,7 @@ class Spool:
         if not any(listing.states[state] for state in FAILED):
             return ()
         sql = """
-            SELECT step, key, state, error FROM unit
+            SELECT step, key, state, pages, error FROM unit
             WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable')
             ORDER BY id LIMIT ?"""
         with explained(self._file):
@@ -423,16 +460,12 @@ def _load(db: sqlite3.Connection) -> Iterator[Listing]:
         yield listing
 
 
-def _batch(db: sqlite3.Connection, listing: int, last: str | None) -> list[Row]:
-    """Return the records behind ``last`` (None: from the first), 5,000 or 1 MiB."""
-    behind = "id >= ''" if last is None else "id > ?2"
-    sql = f"""
-        SELECT id, name, parent, body, fetched_at FROM record
-        WHERE listing = ?1 AND {behind} ORDER BY id LIMIT {BATCH_ROWS}"""  # noqa: S608 - our own words
-    batch: list[Row] = []
-    size = 0
-    with closing(db.execute(sql, (listing,) if last is None else (listing, last))) as found:
-        while size < BATCH_BYTES and (rows := found.fetchmany(100)):
-            batch += map(Row._make, rows)
-            size += sum(len(row[3]) for row in rows)
-    return batch
+def _batches(db: sqlite3.Connection, listing: int) -> Iterator[Batch]:
+    """Yield a listing's batches, the newest first."""
+    sql = """
+        SELECT id, records, ids, rest FROM batch
+        WHERE listing = ? AND whole AND id < ? ORDER BY id DESC LIMIT 1"""
+    last = 2**63 - 1
+    while found := db.execute(sql, (listing, last)).fetchone():
+        last, *batch = found
+        yield Batch._make(batch)
