@@ -43,6 +43,21 @@ class Field:
             return None
         return self.between.join(str(value) for value in values)
 
+    def reader(self, arguments: Record) -> Callable[[Record], str | None]:
+        """Return what does the same for many records of one call, faster."""
+        (part, *more) = self.parts
+        if more or "." in part:
+            return lambda record: self.of(record, arguments)
+        if part.startswith("@"):
+            value = self.of({}, arguments)
+            return lambda _: value
+
+        def plain(record: Record) -> str | None:
+            value = record.get(part)
+            return value if type(value) is str else self.of(record, arguments)
+
+        return plain
+
 
 def _part(part: str, record: Record, arguments: Record) -> Any:
     value: Any = record

@@ -5,7 +5,7 @@ step says which source of its resource it belongs to and whether it lists or fet
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import orjson
 
 from asyncdbx.errors import BadAnswer
 from asyncdbx.fleet import RawRecord
-from asyncdbx.fleet.tree import TREES
+from asyncdbx.fleet.tree import TREES, Tree
 from asyncdbx.inventory.rows import Row
 from asyncdbx.inventory.sources import Follow, Record, Resource, Source
 from asyncdbx.inventory.spool import Unit
@@ -120,22 +120,24 @@ def read(
     step = Step.parse(done.step)
     source = resource.sources[step.number]
     arguments = cast("dict[str, Any]", orjson.loads(done.key))
+    to_fetch = None if step.fetch else source.fetch
+    row_of = _row_reader(source, arguments, fetched_at)
+    children_of = _children_reader(done, source, arguments, followers)
     found = Found([], [])
     for raw, record in records:
         if not isinstance(record, dict):
             raise BadAnswer(f"a record of {source.endpoint} is no object")
         known = cast("Record", record)
         try:
-            if source.fetch and not step.fetch and source.fetch.when(known):
-                whole = source.fetch.arguments(known)
+            if to_fetch and to_fetch.when(known):
+                whole = Step(step.number, fetch=True)
                 found.children.append(
-                    unit(
-                        done.workspace, resource.name, Step(step.number, fetch=True), whole
-                    )
+                    unit(done.workspace, resource.name, whole, to_fetch.arguments(known))
                 )
                 continue
-            found.rows.append(_row(source, raw, known, arguments, fetched_at))
-            found.children.extend(_children(done, source, known, arguments, followers))
+            found.rows.append(row_of(raw, known))
+            if children_of:
+                found.children.extend(children_of(known))
         except KeyError as missing:
             raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
         except (AttributeError, TypeError, ValueError) as error:
@@ -143,35 +145,59 @@ def read(
     return found
 
 
-def _row(
-    source: Source, raw: bytes, record: Record, arguments: Record, fetched_at: int
-) -> Row:
-    # A record without its id is kept all the same, under a name made of its bytes.
-    identifier = source.id.of(record, arguments) or f"?{_digest(raw)}"
-    name = source.name.of(record, arguments) if source.name else None
-    parent = source.parent.of(record, arguments) if source.parent else None
-    return Row(identifier, name, parent, raw, fetched_at)
+def _row_reader(
+    source: Source, arguments: Record, fetched_at: int
+) -> Callable[[bytes, Record], Row]:
+    """Return what makes rows of the records of one answer; what is alike is done once."""
+    id_of = source.id.reader(arguments)
+    name_of = source.name.reader(arguments) if source.name else _nothing
+    parent_of = source.parent.reader(arguments) if source.parent else _nothing
+
+    def row(raw: bytes, record: Record) -> Row:
+        # A record without its id is kept all the same, under a name made of its bytes.
+        identifier = id_of(record) or f"?{_digest(raw)}"
+        return Row(identifier, name_of(record), parent_of(record), raw, fetched_at)
+
+    return row
 
 
-def _children(
-    done: Unit, source: Source, record: Record, arguments: Record, followers: Followers
-) -> Iterable[Unit]:
-    if source.tree:
-        tree = TREES[source.endpoint]
-        directory = arguments[tree.argument]
-        if tree.strays(directory, record):
-            raise BadAnswer(
-                f"{record.get('path')!r}, listed in {directory!r}, does not lie there"
-            )
-        below = tree.below(directory, record)
-        if below is not None:
-            step = Step.parse(done.step)
-            yield unit(done.workspace, done.resource, step, {tree.argument: below})
-    for name, number, follow in followers.get(done.resource, ()):
-        if follow.source in {"", source.endpoint}:
-            asked = follow.arguments(record)
-            if asked is not None:
-                yield unit(done.workspace, name, Step(number), asked)
+def _children_reader(
+    done: Unit, source: Source, arguments: Record, followers: Followers
+) -> Callable[[Record], Iterable[Unit]] | None:
+    """Return what makes the units that follow from a record; None if none ever does."""
+    follows = [
+        (name, Step(number), follow.arguments)
+        for name, number, follow in followers.get(done.resource, ())
+        if follow.source in {"", source.endpoint}
+    ]
+    tree = TREES[source.endpoint] if source.tree else None
+    if not follows and tree is None:
+        return None
+
+    def children(record: Record) -> Iterable[Unit]:
+        if tree is not None and tree.is_directory(record):
+            yield from _below(done, tree, arguments[tree.argument], record)
+        for name, step, asked_of in follows:
+            if (asked := asked_of(record)) is not None:
+                yield unit(done.workspace, name, step, asked)
+
+    return children
+
+
+def _below(done: Unit, tree: Tree, directory: str, record: Record) -> Iterable[Unit]:
+    """Yield what lists a directory that is listed in ``directory``."""
+    if tree.strays(directory, record):
+        raise BadAnswer(
+            f"{record.get('path')!r}, listed in {directory!r}, does not lie there"
+        )
+    path = tree.below(directory, record)
+    if path is not None:
+        step = Step.parse(done.step)
+        yield unit(done.workspace, done.resource, step, {tree.argument: path})
+
+
+def _nothing(_: Record) -> None:
+    return None
 
 
 def _digest(raw: bytes) -> str:
