@@ -27,6 +27,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from asyncdbx.errors import AsyncdbxError, StoreError
+from asyncdbx.inventory.ahead import ahead
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.rows import (
     DOUBLE,
@@ -112,10 +113,10 @@ class Store:
             StoreError: The table is not ours or has a column of another type, or the
                 disk refuses. The table is then as it was before.
         """
-        source = _Source(columns.batches(batches, workspace=workspace, run_id=run_id))
-        reader = RecordBatchReader.from_batches(columns.schema, iter(source))
         names = {"run_id": run_id, "workspace": workspace, "resource": resource}
-        with self._writing(resource, source):
+        made = columns.batches(batches, workspace=workspace, run_id=run_id)
+        with ahead(made) as found, self._writing(resource, source := _Source(found)):
+            reader = RecordBatchReader.from_batches(columns.schema, iter(source))
             table = self._open(resource)
             if table is not None:
                 _check(table, columns.schema, [PARTITION], self._where(resource))
