@@ -4,6 +4,7 @@ AsyncdbxError
 ├── ConfigError            a profile, a file or a setting cannot be used
 ├── UsageError             what was asked for does not exist or makes no sense
 ├── StoreError             the folder of an inventory cannot be used
+│   ├── DiskFailed         it is full or broken; what is done is kept and can be resumed
 │   └── LockHeld           another run holds it
 ├── DeadlineReached        time is up; what is done is kept and can be resumed
 └── CallError              one call did not give a result
@@ -38,6 +39,7 @@ __all__ = [
     "DeadlineReached",
     "Denied",
     "Disabled",
+    "DiskFailed",
     "Incomplete",
     "LockHeld",
     "LoginFailed",
@@ -68,6 +70,10 @@ class UsageError(AsyncdbxError):
 
 class StoreError(AsyncdbxError):
     """The folder of an inventory cannot be used."""
+
+
+class DiskFailed(StoreError):
+    """The disk is full or broken; what is done is kept and can be resumed."""
 
 
 class LockHeld(StoreError):

@@ -15,6 +15,7 @@ from asyncdbx.errors import (
     AsyncdbxError,
     ConfigError,
     DeadlineReached,
+    DiskFailed,
     LockHeld,
     StoreError,
     UsageError,
@@ -171,6 +172,8 @@ def exit_code(error: AsyncdbxError) -> int:
             return LOCKED
         case DeadlineReached():
             return DEADLINE
+        case DiskFailed():
+            return FAILED
         case UsageError() | ConfigError() | StoreError():
             return USAGE
         case _:

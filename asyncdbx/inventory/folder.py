@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import orjson
 
 from asyncdbx.errors import LockHeld, StoreError
+from asyncdbx.inventory.disk import disk_error
 
 __all__ = ["Folder"]
 
@@ -59,7 +60,7 @@ class Folder:
                     raise StoreError(f"there is no inventory in {path}")
                 _claim(path)
         except OSError as error:
-            raise StoreError(f"{path} cannot be used: {error.strerror}") from error
+            raise disk_error(f"{path} cannot be used", error.errno, str(error)) from error
         if create and not os.access(path, os.W_OK | os.X_OK):
             raise StoreError(f"{path} is not writable for this user")
         return cls(path)
@@ -68,6 +69,10 @@ class Folder:
     def spool(self) -> Path:
         """The staging file of an unfinished run."""
         return self.path / "_run" / "spool.sqlite"
+
+    @property
+    def _unlockable(self) -> str:
+        return f"{self.path} cannot be locked"
 
     def table(self, name: str) -> Path:
         """Return where a resource's table lies, or that of ``"_listings"``."""
@@ -91,16 +96,14 @@ class Folder:
         try:
             file = _open_lock(self.path / "_run" / "lock")
         except OSError as error:
-            message = f"{self.path} cannot be locked: {error.strerror}"
-            raise StoreError(message) from error
+            raise disk_error(self._unlockable, error.errno, str(error)) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LockHeld(f"{self.path} is in use by {_holder(file)}") from None
             except OSError as error:
-                message = f"{self.path} cannot be locked: {error.strerror}"
-                raise StoreError(message) from error
+                raise disk_error(self._unlockable, error.errno, str(error)) from error
             _write(file, _who_we_are())
             try:
                 yield

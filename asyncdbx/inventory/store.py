@@ -5,8 +5,6 @@ so a reader sees the listing of one run or of another, never of both, and the ve
 before it can still be read. A commit's metadata names its run.
 """
 
-import errno
-import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from asyncdbx.errors import AsyncdbxError, StoreError
 from asyncdbx.inventory.ahead import ahead
+from asyncdbx.inventory.disk import disk_error
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.rows import (
     DOUBLE,
@@ -278,16 +277,10 @@ def _explained(what: str, source: _Source | None = None) -> Generator[None]:
         # deltalake raises some of its errors as plain Exception.
         if not isinstance(error, DeltaError | OSError) and type(error) is not Exception:
             raise
-        raise StoreError(f"{what}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    found = re.search(r"os error (\d+)", text)
-    number = int(found[1]) if found else getattr(error, "errno", None)
-    if number == errno.ENOSPC:
-        return "the disk is full; make room and run the same command again to go on"
-    return os.strerror(number) if number else text.splitlines()[0][:300]
+        text = str(error)
+        found = re.search(r"os error (\d+)", text)
+        number = int(found[1]) if found else getattr(error, "errno", None)
+        raise disk_error(what, number, text.splitlines()[0][:300]) from error
 
 
 def _check(table: DeltaTable, ours: Schema, partition: list[str], where: str) -> None:

@@ -1,5 +1,6 @@
 """The SQLite file of a spool: its tables, its marks, and its errors in one sentence."""
 
+import errno
 import secrets
 import sqlite3
 import time
@@ -12,11 +13,14 @@ from typing import Any
 import orjson
 
 from asyncdbx.errors import StoreError
+from asyncdbx.inventory.disk import disk_error
 
 __all__ = ["connect", "discard", "explained", "now", "open_file"]
 
 FORMAT = 3
 APPLICATION_ID = 0x61646278  # "adbx", in the header of the file
+
+DISK_CODES = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 
 # Pages of 8 KiB take directories in order a tenth faster than pages of 4; larger ones
 # make small commits dearer.
@@ -105,23 +109,22 @@ def explained(file: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(_sentence(file, error)) from error
+        raise _store_error(file, error) from error
     except OSError as error:
-        raise StoreError(f"{file} cannot be used: {error.strerror or error}") from error
+        what = f"{file} cannot be used"
+        raise disk_error(what, error.errno, str(error)) from error
 
 
-def _sentence(file: Path, error: sqlite3.Error) -> str:
+def _store_error(file: Path, error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return (
-            f"{file} could not be written ({error}): make room on its disk, "
-            "then run the same command again to go on"
-        )
+    if code in DISK_CODES:
+        return disk_error(f"{file} could not be written", DISK_CODES[code])
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(file, str(error))
+        return StoreError(_damaged(file, str(error)))
     if code == sqlite3.SQLITE_BUSY:
-        return f"{file} is in use by another program; end it and run this again"
-    return f"{file} cannot be used: {error}"
+        words = f"{file} is in use by another program; end it and run this again"
+        return StoreError(words)
+    return StoreError(f"{file} cannot be used: {error}")
 
 
 def _damaged(file: Path, how: str) -> str:
