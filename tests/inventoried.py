@@ -18,10 +18,11 @@ from asyncdbx.engine import RetryPolicy
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.crawl import Crawl
 from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.ledger import LISTINGS
 from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.rows import LONG, MOMENT, TEXT
 from asyncdbx.inventory.run import Order, Watch, take_inventory, unwatched
-from asyncdbx.inventory.store import LISTINGS_COLUMNS, PACE, Store
+from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended, Verdict
 from asyncdbx.simulator import SimulatedWorkspace, Simulator
 
@@ -89,7 +90,9 @@ def table(folder: Path, name: str, workspace: str | None = None) -> list[dict[st
 
 def earlier_listings(folder: Path) -> None:
     """Write the table ``_listings`` as versions did that knew nothing of lanes."""
-    columns = {name: kind for name, kind in LISTINGS_COLUMNS.items() if name not in PACE}
+    columns = {
+        name: kind for name, kind in LISTINGS.columns.items() if name not in LISTINGS.later
+    }
     values = {MOMENT: Array([1_700_000_000_000_000], LONG).cast(MOMENT)}
     values |= {TEXT: Array(["old"], TEXT), LONG: Array([7], LONG)}
     batch = RecordBatch.from_arrays(

@@ -68,6 +68,10 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
             "asyncdbx inventory --all-profiles --to ./inventory --log-format json -o jsonl",
         ),
         (
+            "In the morning: only what the night's run could not get",
+            "asyncdbx inventory --all-profiles --to ./inventory --retry-failed",
+        ),
+        (
             "And what held it up: calls, 429s and waits of each lane, in the end",
             "asyncdbx inventory -p prod --to ./inventory --stats",
         ),
@@ -94,6 +98,14 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 )
 @click.option("--fresh", is_flag=True, help="Forget what an interrupted run left.")
 @click.option(
+    "--retry-failed", is_flag=True, help="Fetch what the last run lacks, and nothing else."
+)
+@click.option(
+    "--accept-partial",
+    is_flag=True,
+    help="Merge listings that lack something with the last complete ones; still exit 3.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["jsonl", "json", "table", "csv"]),
@@ -113,6 +125,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     without: tuple[str, ...],
     deadline: str | None,
     fresh: bool,  # noqa: FBT001 - click passes it by name
+    retry_failed: bool,  # noqa: FBT001
+    accept_partial: bool,  # noqa: FBT001
     output: Format | None,
     log_format: LogFormat,
 ) -> int:
@@ -120,16 +134,24 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
 
     Without RESOURCE everything is listed, permissions of every object and the trees of
     DBFS and of the workspace too. A listing that is not complete never replaces the last
-    complete one. The run that was interrupted goes on where it was when the same command
-    is given again.
+    complete one; what exactly it lacks is in the table _missing, and --retry-failed
+    fetches just that. The run that was interrupted goes on where it was when the same
+    command is given again.
     """
     named = (*resources, *_names(only))
     try:
+        if retry_failed and (named or without or fresh):
+            raise UsageError(
+                "--retry-failed goes on with the last run: it takes no resources and no"
+                " --fresh"
+            )
         order = Order(
             folder,
             choose(named, _names(without)),
             None if deadline is None else seconds(deadline),
-            fresh,
+            fresh=fresh,
+            retry_failed=retry_failed,
+            accept_partial=accept_partial,
         )
         return run(selection, order, output, log_format, named=bool(named))
     except (AsyncdbxError, KeyboardInterrupt) as error:
@@ -203,6 +225,9 @@ def _log(verdict: Verdict) -> None:
 
 
 def _summarise(verdict: Verdict, folder: Path) -> None:
+    if not verdict.listings:
+        click.echo("Nothing is missing in the last run.", err=True)
+        return
     by_workspace: dict[str, list[Ended]] = {}
     for ended in verdict.listings:
         by_workspace.setdefault(ended.workspace, []).append(ended)

@@ -6,7 +6,7 @@ follow from it, so a crawl that was killed goes on where it was.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -15,11 +15,12 @@ from asyncdbx.catalog.limits import Limit
 from asyncdbx.errors import ApiError, CallError, Changed, Denied, Disabled, NotFound
 from asyncdbx.fleet import Fleet, Part, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
+from asyncdbx.inventory.missing import Missing, missing_of, missing_parents
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, State, Unit
 from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
-from asyncdbx.inventory.verdict import Ended, judge_listing
+from asyncdbx.inventory.verdict import Ended, judge_listing, lacking_parents
 from asyncdbx.limiter import Lane
 
 __all__ = ["Crawl", "Listing"]
@@ -30,8 +31,8 @@ AHEAD = 4
 AT_ONCE = 2**20  # bytes of a page held until it is whole; of a larger one they are staged
 CHANCES = 3  # for a page that changes while it is read
 
-# Told how a listing ended; returns how many records it has, each id once.
-Publish = Callable[["Listing", Ended], Awaitable[int]]
+# Told how a listing ended; returns that with what became of it.
+Publish = Callable[["Listing", Ended], Awaitable[Ended]]
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +131,19 @@ class Crawl:
             writer.cancel()
         return [cast("Ended", each.ended) for each in self.listings.values() if each.wanted]
 
+    def missing(self) -> Iterator[Missing]:
+        """Yield what the wanted listings lack, once all have ended."""
+        for each in self.listings.values():
+            ended = cast("Ended", each.ended)
+            if each.wanted and ended.status != "complete":
+                failures = self._spool.failures(*each.key)
+                yield from missing_of(each.workspace.name, each.resource, failures)
+                lacking = lacking_parents(
+                    cast("Ended", parent.ended) for parent in each.parents
+                )
+                names = ((parent.resource, parent.status) for parent in lacking)
+                yield from missing_parents(each.workspace.name, each.resource, names)
+
     async def _write(self) -> None:
         """Write what has come, all that came in one turn of the loop together.
 
@@ -155,14 +169,13 @@ class Crawl:
         listing.ended = self._end(listing)
         self._tell_followers(listing)
         if listing.wanted:
-            records = await self._publish(listing, listing.ended)
-            listing.ended = replace(listing.ended, records=records)
+            listing.ended = await self._publish(listing, listing.ended)
 
     def _end(self, listing: Listing) -> Ended:
         """Return how a listing of which nothing is left has ended."""
         summary = self._spool.summary(*listing.key)
         parents = [cast("Ended", each.ended) for each in listing.parents]
-        status, error = judge_listing(summary, parents)
+        status, error = judge_listing(listing.resource, summary, parents)
         return Ended(
             *listing.key,
             status,

@@ -4,6 +4,7 @@ DIR/_asyncdbx.json       the marker that says the folder is ours
 DIR/<resource>/          a Delta table
 DIR/_listings/           a Delta table: one row per listing and run
 DIR/_run/spool.sqlite    what an unfinished run has fetched
+DIR/_run/last.sqlite     what a run has fetched that ended and lacks something
 DIR/_run/lock            held while a run writes
 """
 
@@ -69,6 +70,11 @@ class Folder:
     def spool(self) -> Path:
         """The staging file of an unfinished run."""
         return self.path / "_run" / "spool.sqlite"
+
+    @property
+    def last_spool(self) -> Path:
+        """That of a run that has ended and lacks something."""
+        return self.path / "_run" / "last.sqlite"
 
     @property
     def _unlockable(self) -> str:

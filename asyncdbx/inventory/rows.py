@@ -56,6 +56,10 @@ class Row(NamedTuple):
 class Columns:
     """The columns of one resource's table.
 
+    Attributes:
+        schema: All of them, in order.
+        required: Those without which a table is not ours.
+
     Args:
         fields: Scalar fields of the records: name → ``"str"``, ``"int"``, ``"int64"``,
             ``"float"`` or ``"bool"``. A field is left out where its name is taken by a
@@ -63,6 +67,8 @@ class Columns:
             in a Delta table.
         derived: Columns made of the records, also of kind ``"date"``.
     """
+
+    required = frozenset({*LEADING, *TRAILING})
 
     def __init__(self, fields: Mapping[str, str], derived: Derived = NOTHING) -> None:
         made = derived.columns

@@ -2,8 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,11 +20,22 @@ from asyncdbx.errors import DeadlineReached
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.crawl import Crawl, Listing
 from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.ledger import (
+    LANES,
+    LISTINGS,
+    MISSING,
+    RUN_TABLES,
+    listing_rows,
+    missing_rows,
+)
+from asyncdbx.inventory.leftover import put_away, resources_left, take_up
+from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.rows import Columns
+from asyncdbx.inventory.sampling import sampling
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, discard
 from asyncdbx.inventory.store import Store
-from asyncdbx.inventory.verdict import Ended, Verdict
+from asyncdbx.inventory.verdict import Ended, Published, Verdict
 
 __all__ = ["Order", "take_inventory"]
 
@@ -36,12 +55,16 @@ class Order:
         resources: What to list.
         deadline: Seconds after which the crawl stops, to be resumed; None for never.
         fresh: Forget what an interrupted run left, rather than go on with it.
+        accept_partial: Merge what came of a listing that is not complete with the last one.
+        retry_failed: Fetch what the last run lacks, and nothing else.
     """
 
     folder: Path
     resources: Sequence[Resource]
     deadline: float | None = None
     fresh: bool = False
+    accept_partial: bool = False
+    retry_failed: bool = False
 
 
 async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
@@ -55,8 +78,12 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
         order: What and where to.
         watch: Shows the crawl while it runs.
 
+    Returns:
+        How all listings ended; without any if the last run lacks nothing to try again.
+
     Raises:
         StoreError: the folder, or what an earlier run left in it, cannot be used.
+        UsageError: there is no run of which something could be tried again.
         LockHeld: another run has it.
         DeadlineReached: time was up; the same order goes on where it was.
     """
@@ -64,54 +91,84 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
     with folder.lock():
         if order.fresh:
             discard(folder.spool)
+        if order.retry_failed:
+            left = resources_left(folder)
+            if left is None:
+                return Verdict("", ())
+            take_up(folder)
+            order = replace(order, resources=choose(tuple(left)))
+        store = Store(folder)
+        _check_tables(store, order.resources)
         with Spool.open(folder.spool, plan(fleet, order)) as spool:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
-            verdict = await _crawl(fleet, order, folder, spool, watch)
-        discard(folder.spool)
+            verdict = await _crawl(fleet, order, store, spool, watch)
+        put_away(folder, complete=not verdict.missing)
     return verdict
 
 
 async def _crawl(
-    fleet: Fleet, order: Order, folder: Folder, spool: Spool, watch: Watch
+    fleet: Fleet, order: Order, store: Store, spool: Spool, watch: Watch
 ) -> Verdict:
-    store = Store(folder)
-    publisher = _Publisher(store, spool)
+    publisher = _Publisher(store, spool, accept_partial=order.accept_partial)
     async with fleet:
         crawl = Crawl(fleet, spool, order.resources, publisher.publish)
+        deadline = asyncio.timeout(order.deadline)
         try:
-            async with asyncio.timeout(order.deadline), watch(crawl):
+            async with deadline, watch(crawl), sampling(fleet, spool):
                 ended = await crawl.run()
         except TimeoutError:
             raise DeadlineReached(
                 f"the deadline of {order.deadline:g} s is reached; the same command goes on"
                 " where it was"
             ) from None
-    await asyncio.to_thread(store.append_listings, spool.run_id, ended)
+    await asyncio.to_thread(_write_ledger, store, spool, crawl, ended)
     return Verdict(spool.run_id, ended)
 
 
-class _Publisher:
-    """Publishes complete listings, one after the other, in a thread beside the crawl."""
+def _check_tables(store: Store, resources: Iterable[Resource]) -> None:
+    """Refuse tables that could not be written to, before anything is fetched for them."""
+    for each in resources:
+        store.check(each.name, columns_of(each))
+    for table in RUN_TABLES.values():
+        store.check(table.name, table)
 
-    def __init__(self, store: Store, spool: Spool) -> None:
+
+def _write_ledger(store: Store, spool: Spool, crawl: Crawl, ended: Sequence[Ended]) -> None:
+    """Write what is kept of every run; the listings last, so with them all is there."""
+    run_id = spool.run_id
+    store.replace_run(LANES, run_id, ((run_id, *each) for each in spool.samples()))
+    store.replace_run(MISSING, run_id, missing_rows(run_id, crawl.missing()))
+    known = store.run_rows(LISTINGS, run_id)
+    store.replace_run(LISTINGS, run_id, listing_rows(run_id, ended, known))
+
+
+class _Publisher:
+    """Publishes listings, one after the other, in a thread beside the crawl."""
+
+    def __init__(self, store: Store, spool: Spool, *, accept_partial: bool) -> None:
         self._store = store
         self._spool = spool
+        self._accept_partial = accept_partial
         self._turn = asyncio.Lock()
 
-    async def publish(self, listing: Listing, ended: Ended) -> int:
-        """Publish a listing if it is complete and not yet published by this run.
+    async def publish(self, listing: Listing, ended: Ended) -> Ended:
+        """Publish a listing, unless it lacks something or this run has done so before.
 
         Returns:
-            How many records it has.
+            How it ended, with what became of it.
         """
-        if ended.status != "complete":
-            return ended.records
+        complete = ended.status == "complete"
+        if not complete and not (self._accept_partial and ended.status == "partial"):
+            return ended
         async with self._turn:
             if self._spool.summary(*listing.key).published_at is not None:
-                return ended.records
-            return await _to_its_end(asyncio.to_thread(self._publish, listing))
+                return replace(ended, published="replaced")
+            work = partial(self._publish, listing, merge=not complete)
+            records = await _to_its_end(asyncio.to_thread(work))
+        how: Published = "replaced" if complete else "merged"
+        return replace(ended, records=records, published=how)
 
-    def _publish(self, listing: Listing) -> int:
+    def _publish(self, listing: Listing, *, merge: bool) -> int:
         workspace, resource = listing.key
         records = self._store.publish(
             resource,
@@ -119,8 +176,10 @@ class _Publisher:
             columns_of(listing.resource),
             self._spool.rows(workspace, resource),
             run_id=self._spool.run_id,
+            merge=merge,
         )
-        self._spool.mark_published(workspace, resource, records)
+        if not merge:  # it may still become complete
+            self._spool.mark_published(workspace, resource, records)
         return records
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
-from arro3.core import Array, Field, RecordBatch, RecordBatchReader, Schema
+from arro3.core import RecordBatch, RecordBatchReader
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -28,38 +28,12 @@ from asyncdbx.errors import AsyncdbxError, StoreError
 from asyncdbx.inventory.ahead import ahead
 from asyncdbx.inventory.disk import disk_error
 from asyncdbx.inventory.folder import Folder
-from asyncdbx.inventory.rows import (
-    DOUBLE,
-    LEADING,
-    LONG,
-    MOMENT,
-    TEXT,
-    TRAILING,
-    Columns,
-    Row,
-)
-from asyncdbx.inventory.verdict import Ended
+from asyncdbx.inventory.ledger import RUN_TABLES, RunTable
+from asyncdbx.inventory.rows import Columns, Row
 
 __all__ = ["Store"]
 
-LISTINGS = "_listings"
 PARTITION = "workspace"
-# Tables of earlier versions lack these; null is what is not known.
-PACE = {"lane": TEXT, "rate": DOUBLE, "waited": DOUBLE, "paused": DOUBLE}
-LISTINGS_COLUMNS = {
-    "run_id": TEXT,
-    "workspace": TEXT,
-    "resource": TEXT,
-    "status": TEXT,
-    "records": LONG,
-    "calls": LONG,
-    "throttled": LONG,
-    **PACE,
-    "started_at": MOMENT,
-    "ended_at": MOMENT,
-    "error": TEXT,
-}
-LISTINGS_SCHEMA = Schema([Field(name, each) for name, each in LISTINGS_COLUMNS.items()])
 
 # Minima and maxima are kept of the columns one filters by. Those of every column would
 # copy bodies into the log, which is read whole each time a table is opened; a checkpoint
@@ -89,7 +63,7 @@ class Store:
         self._guard = Lock()
         self._locks: dict[str, Lock] = {}
 
-    def publish(
+    def publish(  # noqa: PLR0913 - what a listing is, and how it is taken
         self,
         resource: str,
         workspace: str,
@@ -97,6 +71,7 @@ class Store:
         batches: Iterable[Sequence[Row]],
         *,
         run_id: str,
+        merge: bool = False,
     ) -> int:
         """Replace a workspace's rows in a resource's table, in one commit.
 
@@ -105,67 +80,81 @@ class Store:
         typed columns are added to the table, and are null in older rows. Published
         twice, it is the same as once.
 
+        Args:
+            resource: The table.
+            workspace: The rows'.
+            columns: Of the resource.
+            batches: The rows, each id once.
+            run_id: Names the run.
+            merge: A row takes the place of the one with its id, and those whose id does
+                not come again stay: nobody knows whether they are gone. Memory: that of
+                all ids of the workspace.
+
         Returns:
-            How many rows that was.
+            How many rows came.
 
         Raises:
             StoreError: The table is not ours or has a column of another type, or the
                 disk refuses. The table is then as it was before.
         """
         names = {"run_id": run_id, "workspace": workspace, "resource": resource}
+        commit = CommitProperties(custom_metadata=names)
         made = columns.batches(batches, workspace=workspace, run_id=run_id)
         with ahead(made) as found, self._writing(resource, source := _Source(found)):
             reader = RecordBatchReader.from_batches(columns.schema, iter(source))
-            table = self._open(resource)
-            if table is not None:
-                _check(table, columns.schema, [PARTITION], self._where(resource))
-            write_deltalake(
-                table or self._folder.table(resource),
-                reader,
-                mode="overwrite",
-                predicate=_of(workspace),
-                schema_mode="merge",
-                partition_by=[PARTITION],
-                name=resource,
-                configuration=CONFIGURATION,
-                writer_properties=WRITER,
-                commit_properties=CommitProperties(custom_metadata=names),
-            )
+            table = self._ours(resource, columns)
+            if merge and table is not None:
+                _merge(table, reader, workspace, commit)
+            else:
+                path = self._folder.table(resource)
+                _replace(table or path, reader, workspace, resource, commit)
         return source.rows
 
-    def append_listings(self, run_id: str, listings: Iterable[Ended]) -> None:
-        """Add how listings of a run ended, in one commit.
+    def replace_run(
+        self, table: RunTable, run_id: str, rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Write a run's rows of a table, in one commit, in the place of those it has there.
 
-        One row per listing and run: a listing the run has a row of gets the new row in
-        its place, so a run that was killed while it wrote may write again. A table of an
-        earlier version gets the columns it lacks.
+        A table of an earlier version gets the columns it lacks.
 
         Raises:
             StoreError: The table is not ours, or the disk refuses.
         """
-        where = f"run_id = {_quoted(run_id)}"
-        with self._writing(LISTINGS):
-            table = self._open(LISTINGS)
-            if table is not None:
-                _check(table, LISTINGS_SCHEMA, [], self._where(LISTINGS))
-            rows = {
-                (row["workspace"], row["resource"]): tuple(row.values())
-                for row in self._select(LISTINGS, _listings_rows, where)
-            }
-            for each in listings:
-                rows[each.workspace, each.resource] = (run_id, *_ended_row(each))
-            if not rows:
-                return
+        reader = RecordBatchReader.from_batches(table.schema, table.batches(rows))
+        with self._writing(table.name):
             write_deltalake(
-                table or self._folder.table(LISTINGS),
-                _listings_batch(rows.values()),
+                self._ours(table.name, table) or self._folder.table(table.name),
+                reader,
                 mode="overwrite",
-                predicate=where,
+                predicate=_of_run(run_id),
                 schema_mode="merge",
-                name=LISTINGS,
+                name=table.name,
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
             )
+
+    def check(self, name: str, columns: Columns | RunTable) -> None:
+        """Refuse a table that could not be written to; that there is none is fine.
+
+        Raises:
+            StoreError: It is not ours, has a column of another type, or cannot be read.
+        """
+        with _explained(f"{self._where(name)} cannot be used"):
+            self._ours(name, columns)
+
+    def run_rows(self, table: RunTable, run_id: str) -> list[dict[str, Any]]:
+        """Return a run's rows of a table.
+
+        Raises:
+            StoreError: The table cannot be read.
+        """
+        return list(
+            self._select(
+                table.name,
+                lambda found: _wanted(found, list(table.columns), table.later),
+                _of_run(run_id),
+            )
+        )
 
     def tables(self) -> list[str]:
         """Return the names of the resources that have a table, sorted."""
@@ -193,7 +182,7 @@ class Store:
         Raises:
             StoreError: The table cannot be read.
         """
-        lacking = PACE if table == LISTINGS else ()
+        lacking = RUN_TABLES[table].later if table in RUN_TABLES else ()
         return self._select(
             table, lambda found: _wanted(found, columns, lacking), _of(workspace)
         )
@@ -219,6 +208,18 @@ class Store:
             lock = self._locks.setdefault(name, Lock())
         with lock, _explained(f"{self._where(name)} could not be written", source):
             yield
+
+    def _ours(self, name: str, columns: Columns | RunTable) -> DeltaTable | None:
+        """Return a table that has, or can be given, these columns; None if there is none.
+
+        Raises:
+            StoreError: Somebody else made it, or it has a column of another type: the
+                writer would cast such a column, and what cannot be cast would be lost.
+        """
+        table = self._open(name)
+        if table is not None:
+            _check(table, columns, self._where(name))
+        return table
 
     def _open(self, name: str) -> DeltaTable | None:
         """Return a table as it is now, or None if there is none yet.
@@ -283,18 +284,49 @@ def _explained(what: str, source: _Source | None = None) -> Generator[None]:
         raise disk_error(what, number, text.splitlines()[0][:300]) from error
 
 
-def _check(table: DeltaTable, ours: Schema, partition: list[str], where: str) -> None:
-    """Refuse a table that somebody else made, or one with a column of another type.
+def _replace(
+    table: DeltaTable | Path,
+    rows: RecordBatchReader,
+    workspace: str,
+    name: str,
+    commit: CommitProperties,
+) -> None:
+    write_deltalake(
+        table,
+        rows,
+        mode="overwrite",
+        predicate=_of(workspace),
+        schema_mode="merge",
+        partition_by=[PARTITION],
+        name=name,
+        configuration=CONFIGURATION,
+        writer_properties=WRITER,
+        commit_properties=commit,
+    )
 
-    The writer would cast such a column, and what cannot be cast would be lost.
-    """
+
+def _merge(
+    table: DeltaTable, rows: RecordBatchReader, workspace: str, commit: CommitProperties
+) -> None:
+    merger = table.merge(
+        rows,
+        f"old.{_of(workspace)} AND old.id = new.id",
+        source_alias="new",
+        target_alias="old",
+        merge_schema=True,
+        writer_properties=WRITER,
+        commit_properties=commit,
+    )
+    merger.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def _check(table: DeltaTable, ours: Columns | RunTable, where: str) -> None:
     known = {field.name.lower(): field for field in table.schema().fields}
-    fields = DeltaSchema.from_arrow(ours).fields
-    required = {*LEADING, *TRAILING} if partition else {*LISTINGS_COLUMNS} - {*PACE}
-    foreign = table.metadata().partition_columns != partition
-    if foreign or not known.keys() >= required:
+    partitions = [PARTITION] if isinstance(ours, Columns) else []
+    foreign = table.metadata().partition_columns != partitions
+    if foreign or not known.keys() >= ours.required:
         raise StoreError(f"{where} was not made by asyncdbx; move it away")
-    for field in fields:
+    for field in DeltaSchema.from_arrow(ours.schema).fields:
         found = known.get(field.name.lower(), field)
         if (found.name, found.type) != (field.name, field.type):
             raise StoreError(
@@ -318,6 +350,10 @@ def _of(workspace: str | None) -> str:
     return "true" if workspace is None else f"{PARTITION} = {_quoted(workspace)}"
 
 
+def _of_run(run_id: str) -> str:
+    return f"run_id = {_quoted(run_id)}"
+
+
 def _quoted(text: str) -> str:
     """Return ``text`` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
@@ -330,46 +366,3 @@ def _wanted(table: DeltaTable, columns: Sequence[str], lacking: Iterable[str]) -
     if not columns:
         return ", ".join(("*", *nulls.values()))
     return ", ".join(nulls.get(name, f'"{name}"') for name in columns)
-
-
-def _listings_rows(table: DeltaTable) -> str:
-    """Return LISTINGS_COLUMNS for a SELECT, with moments as microseconds."""
-    known = {field.name for field in table.schema().fields}
-    lacking = PACE.keys() - known
-    said = {name: "NULL" if name in lacking else name for name in LISTINGS_COLUMNS}
-    moments = [name for name, kind in LISTINGS_COLUMNS.items() if kind == MOMENT]
-    said |= {name: f"CAST({name} AS BIGINT)" for name in moments}
-    return ", ".join(f"{what} AS {name}" for name, what in said.items())
-
-
-def _ended_row(ended: Ended) -> tuple[object, ...]:
-    """Return how a listing ended as LISTINGS_COLUMNS without the run."""
-    return (
-        ended.workspace,
-        ended.resource,
-        ended.status,
-        ended.records,
-        ended.calls,
-        ended.throttled,
-        ended.lane,
-        ended.rate,
-        ended.waited,
-        ended.paused,
-        _microseconds(ended.started_at),
-        _microseconds(ended.ended_at),
-        ended.error,
-    )
-
-
-def _microseconds(milliseconds: int | None) -> int | None:
-    return None if milliseconds is None else 1000 * milliseconds
-
-
-def _listings_batch(rows: Iterable[Sequence[object]]) -> RecordBatch:
-    """Return rows of LISTINGS_COLUMNS, moments in microseconds, as an Arrow batch."""
-    by_column = zip(*rows, strict=True)
-    arrays = [
-        Array(values, LONG).cast(kind) if kind == MOMENT else Array(values, kind)
-        for values, kind in zip(by_column, LISTINGS_COLUMNS.values(), strict=True)
-    ]
-    return RecordBatch.from_arrays(arrays, schema=LISTINGS_SCHEMA)  # pyright: ignore[reportUnknownMemberType]

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from asyncdbx.inventory.spool import Failure, Summary
+from asyncdbx.inventory.missing import missing_of, missing_parents
+from asyncdbx.inventory.sources import Resource
+from asyncdbx.inventory.spool import FAILED, Summary
 
-__all__ = ["Ended", "Status", "Verdict", "judge_listing"]
+__all__ = ["Ended", "Published", "Status", "Verdict", "judge_listing", "lacking_parents"]
 
 Status = Literal["complete", "partial", "denied", "unavailable"]
+Published = Literal["replaced", "merged"]
 SHOWN = 3  # failures that are spelled out in one listing's error
 
 
@@ -31,6 +34,8 @@ class Ended:
             if the listing ended in an earlier process of a run that was interrupted.
         started_at: Milliseconds since 1970; None if nothing was asked.
         ended_at: Milliseconds since 1970.
+        published: What became of the table: ``"replaced"`` the last listing, ``"merged"``
+            with it, or None: it holds what it held.
         error: What is missing and why; "" if nothing is.
     """
 
@@ -47,6 +52,7 @@ class Ended:
     started_at: int | None
     ended_at: int | None
     error: str
+    published: Published | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +81,25 @@ class Verdict:
         return 3 if some else 1
 
 
-def judge_listing(summary: Summary, parents: Iterable[Ended]) -> tuple[Status, str]:
-    """Return how a listing ended, and what is missing.
+def judge_listing(
+    resource: Resource, summary: Summary, parents: Iterable[Ended]
+) -> tuple[Status, str]:
+    """Return how a listing ended, and in words what is missing.
 
     A listing that follows from others can only be complete if those are: an ACL that was
     never asked for is missing too. A parent that is not enabled has nothing to follow; if
     none is enabled, neither is this.
 
     Args:
+        resource: What was listed.
         summary: Its units, all of them ended.
         parents: The listings it follows from, ended.
     """
     units = summary.units
     followed = list(parents)
-    incomplete = [each for each in followed if each.status in {"partial", "denied"}]
-    error = _missing(summary, incomplete)
-    if units["partial"] or incomplete:
+    lacking = lacking_parents(followed)
+    error = _words(resource, summary, lacking)
+    if units["partial"] or lacking:
         return "partial", error
     if units["denied"]:
         return ("partial" if units["done"] else "denied"), error
@@ -99,21 +108,21 @@ def judge_listing(summary: Summary, parents: Iterable[Ended]) -> tuple[Status, s
     disabled = followed and all(each.status == "unavailable" for each in followed)
     if disabled and not units["done"]:
         # An empty listing must not take the place of one from when it was enabled.
-        return "unavailable", _missing(summary, followed)
+        return "unavailable", _words(resource, summary, followed)
     return "complete", error
 
 
-def _about(failure: Failure) -> str:
-    without_arguments = failure.key == "{}"
-    return failure.error if without_arguments else f"{failure.key}: {failure.error}"
+def lacking_parents(parents: Iterable[Ended]) -> list[Ended]:
+    """Return the parents for whose sake what follows from them cannot be complete."""
+    return [each for each in parents if each.status in {"partial", "denied"}]
 
 
-def _missing(summary: Summary, parents: Sequence[Ended]) -> str:
-    failed = sum(summary.units[state] for state in ("partial", "denied", "unavailable"))
-    words = [_about(each) for each in summary.failures[:SHOWN]]
+def _words(resource: Resource, summary: Summary, parents: Iterable[Ended]) -> str:
+    failed = sum(summary.units[state] for state in FAILED)
+    shown = summary.failures[:SHOWN]
+    words = [str(each) for each in missing_of(summary.workspace, resource, shown)]
     if failed > len(words):
         words.append(f"and {failed - len(words)} more")
-    words += [
-        f"{each.resource} is {each.status}, and this follows from it" for each in parents
-    ]
+    names = [(each.resource, each.status) for each in parents]
+    words += [str(each) for each in missing_parents(summary.workspace, resource, names)]
     return "; ".join(words)

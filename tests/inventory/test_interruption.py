@@ -303,7 +303,7 @@ async def test_a_run_that_dies_before_its_last_line_asks_nothing_again(
 
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="full"):
         full = StoreError("the disk is full")
-        patch.setattr(Store, "append_listings", Mock(side_effect=full))
+        patch.setattr(Store, "replace_run", Mock(side_effect=full))
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, *SOME)
     asked = requests(fleet)
     log = tmp_path / "dbfs" / "_delta_log"

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.spool import Failure, Summary
 from asyncdbx.inventory.verdict import Ended, Verdict, judge_listing
 
+SECRETS = RESOURCES["secrets"]
 NOTHING = {"pending": 0, "done": 0, "partial": 0, "denied": 0, "unavailable": 0}
 
 
@@ -50,7 +52,7 @@ def test_a_listing_is_as_good_as_its_units_and_parents(
 ) -> None:
     """Complete only if nothing that could be asked for is missing."""
     followed = [ended(f"parent{n}", each) for n, each in enumerate(parents)]
-    assert judge_listing(summary(**units), followed)[0] == status
+    assert judge_listing(SECRETS, summary(**units), followed)[0] == status
 
 
 def test_the_error_says_what_is_missing() -> None:
@@ -59,17 +61,22 @@ def test_the_error_says_what_is_missing() -> None:
         Failure("0:list", f'{{"scope":"{n}"}}', "denied", 0, f"no {n}") for n in "abcd"
     ]
     _, error = judge_listing(
-        summary(*failures, denied=7), [ended("secret_scopes", "partial")]
+        SECRETS, summary(*failures, denied=7), [ended("secret_scopes", "partial")]
     )
     assert error == (
-        '{"scope":"a"}: no a; {"scope":"b"}: no b; {"scope":"c"}: no c; and 4 more;'
+        "scope=a: no a; scope=b: no b; scope=c: no c; and 4 more;"
         " secret_scopes is partial, and this follows from it"
     )
     alone = Failure("0:list", "{}", "denied", 0, "clusters.list on prod: no")
-    assert judge_listing(summary(alone, denied=1), [])[1] == "clusters.list on prod: no"
-    _, error = judge_listing(summary(), [ended("catalogs", "unavailable")])
+    assert (
+        judge_listing(SECRETS, summary(alone, denied=1), [])[1]
+        == "clusters.list on prod: no"
+    )
+    _, error = judge_listing(SECRETS, summary(), [ended("catalogs", "unavailable")])
     assert error == "catalogs is unavailable, and this follows from it"
-    assert judge_listing(summary(done=1), [ended("catalogs", "unavailable")])[1] == ""
+    assert (
+        judge_listing(SECRETS, summary(done=1), [ended("catalogs", "unavailable")])[1] == ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ import orjson
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.disk import disk_error
 
-__all__ = ["connect", "discard", "explained", "now", "open_file"]
+__all__ = ["connect", "discard", "explained", "now", "open_file", "read_plan"]
 
 FORMAT = 3
 APPLICATION_ID = 0x61646278  # "adbx", in the header of the file
 
 DISK_CODES = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 
+PLAN = "SELECT value FROM run WHERE name = 'plan'"
+
 # Pages of 8 KiB take directories in order a tenth faster than pages of 4; larger ones
 # make small commits dearer.
 SETTINGS = """
 PRAGMA page_size = 8192;
+PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA cache_size = -4096;
@@ -50,6 +53,9 @@ CREATE TABLE batch (
   id INTEGER PRIMARY KEY, listing INTEGER NOT NULL, unit INTEGER,
   whole INTEGER NOT NULL, records INTEGER NOT NULL,
   ids BLOB NOT NULL, rest BLOB NOT NULL);
+CREATE TABLE sample (
+  workspace TEXT NOT NULL, lane TEXT NOT NULL, at INTEGER NOT NULL, seconds REAL NOT NULL,
+  calls INTEGER NOT NULL, throttled INTEGER NOT NULL, rate REAL, waiting INTEGER NOT NULL);
 CREATE INDEX batch_listing ON batch (listing, id);
 CREATE INDEX batch_unit ON batch (unit) WHERE unit IS NOT NULL;
 """
@@ -88,6 +94,18 @@ def open_file(file: Path, plan: Mapping[str, Any]) -> tuple[sqlite3.Connection, 
             db.close()
             raise
         return db, resumed
+
+
+def read_plan(file: Path) -> Mapping[str, Any]:
+    """Return the plan of the run in a file that is there.
+
+    Raises:
+        StoreError: It is of another version, damaged, not a spool, or cannot be read.
+    """
+    with explained(file), closing(connect(file)) as db:
+        _check_marks(db, file)
+        plan: Mapping[str, Any] = orjson.loads(_value(db, PLAN))
+    return plan
 
 
 def discard(file: Path) -> None:
@@ -149,7 +167,7 @@ def _begin(db: sqlite3.Connection, plan: Mapping[str, Any]) -> None:
     db.execute("COMMIT")
 
 
-def _check(db: sqlite3.Connection, file: Path, plan: Mapping[str, Any]) -> None:
+def _check_marks(db: sqlite3.Connection, file: Path) -> None:
     if _value(db, "PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(f"{file} is not a spool of asyncdbx; move it away")
     if (version := _value(db, "PRAGMA user_version")) != FORMAT:
@@ -157,10 +175,14 @@ def _check(db: sqlite3.Connection, file: Path, plan: Mapping[str, Any]) -> None:
             f"{file} has format {version} and this asyncdbx writes format {FORMAT}: "
             "finish the run with the version that began it, or start over with --fresh"
         )
+
+
+def _check(db: sqlite3.Connection, file: Path, plan: Mapping[str, Any]) -> None:
+    _check_marks(db, file)
     # About a second per GB, and the only way to know that nothing is missing.
     if (health := _value(db, "PRAGMA quick_check(1)")) != "ok":
         raise StoreError(_damaged(file, health.splitlines()[-1]))
-    begun = _value(db, "SELECT value FROM run WHERE name = 'plan'")
+    begun = _value(db, PLAN)
     if begun != _canonical(plan):
         differing = _differing(orjson.loads(begun), plan)
         raise StoreError(

@@ -7,7 +7,16 @@ from typing import Literal, NamedTuple, get_args
 
 from asyncdbx.inventory.rows import Row
 
-__all__ = ["FAILED", "Failure", "Listing", "Outcome", "State", "Summary", "Unit"]
+__all__ = [
+    "FAILED",
+    "Failure",
+    "Listing",
+    "Outcome",
+    "Sample",
+    "State",
+    "Summary",
+    "Unit",
+]
 
 State = Literal["pending", "done", "partial", "denied", "unavailable"]
 FAILED: tuple[State, ...] = ("partial", "denied", "unavailable")
@@ -77,6 +86,30 @@ class Summary:
     ended_at: int | None
     published_at: int | None
     failures: tuple[Failure, ...]
+
+
+class Sample(NamedTuple):
+    """What one lane did in some seconds.
+
+    Attributes:
+        workspace: Name of the workspace.
+        lane: Name of the limit group.
+        at: When they ended, in milliseconds since 1970 (UTC).
+        seconds: How many.
+        calls: Requests that left.
+        throttled: 429s.
+        rate: Calls per second allowed at the end; None if unlimited.
+        waiting: Calls that waited for their turn at the end.
+    """
+
+    workspace: str
+    lane: str
+    at: int
+    seconds: float
+    calls: int
+    throttled: int
+    rate: float | None
+    waiting: int
 
 
 class Outcome(NamedTuple):

@@ -22,12 +22,13 @@ from typing import Any, Self
 
 from asyncdbx.inventory.rows import Row
 from asyncdbx.inventory.spool.batch import Batch, grouped
-from asyncdbx.inventory.spool.file import connect, discard, explained, now, open_file
+from asyncdbx.inventory.spool.file import connect, explained, now, open_file
 from asyncdbx.inventory.spool.listing import (
     FAILED,
     Failure,
     Listing,
     Outcome,
+    Sample,
     State,
     Summary,
     Unit,
@@ -38,6 +39,7 @@ __all__ = ["Spool"]
 
 FLUSH_BYTES = 2**20  # of records that wait, at most
 SHOWN_FAILURES = 5
+SOME = 1_000  # rows read at once
 
 # One that is published is complete though a service it may also come from is unavailable.
 REOPEN_UNITS = """
@@ -51,6 +53,11 @@ NEW_UNIT = "INSERT OR IGNORE INTO unit (listing, step, key, cursor) VALUES (?, ?
 NEW_BATCH = """
     INSERT INTO batch (listing, unit, whole, records, ids, rest)
     VALUES (?, ?, ?, ?, ?, ?)"""
+NEW_SAMPLE = "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+FAILURES = """
+    SELECT id, step, key, state, pages, error FROM unit
+    WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable') AND id > ?
+    ORDER BY id LIMIT ?"""
 OUTCOME = """
     UPDATE unit SET state = ?, cursor = ?, pages = pages + ?, error = ? WHERE id = ?"""
 
@@ -88,6 +95,7 @@ class Spool:
         self._in_hand: dict[int, InHand] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
         self._waiting = 0  # bytes
+        self._samples: list[Sample] = []
         about = dict(db.execute("SELECT name, value FROM run"))
         self.run_id: str = about["run_id"]
         self.started_at = int(about["started_at"])
@@ -125,16 +133,11 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Write what waits, and close the file."""
-        with self._lock, closing(self._db):
+        """Write what waits, and close the file, which is whole then without its log."""
+        with self._lock, explained(self._file), closing(self._db):
             self.flush()
-
-    def discard(self) -> None:
-        """Close the file and delete it, with all that was fetched."""
-        with self._lock:
-            self._db.close()
-            self._dirty.clear()
-            discard(self._file)
+            self._db.execute("PRAGMA incremental_vacuum")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def add(self, units: Iterable[Unit]) -> None:
         """Add units to fetch. One whose step and key are known is not added again."""
@@ -273,6 +276,19 @@ class Spool:
             listing.throttled += throttled
             self._dirty[listing] = None
 
+    def add_samples(self, samples: Iterable[Sample]) -> None:
+        """Keep what lanes did, with the next flush."""
+        with self._lock:
+            self._samples.extend(samples)
+
+    def samples(self) -> Iterator[Sample]:
+        """Read what lanes did in this run, in the order of time."""
+        with self._lock:
+            self.flush()
+            with explained(self._file):
+                rows = self._db.execute("SELECT * FROM sample ORDER BY at").fetchall()
+        return map(Sample._make, rows)
+
     def flush(self) -> None:
         """Write all that waits in one transaction.
 
@@ -280,13 +296,15 @@ class Spool:
             StoreError: The disk refuses; it waits in memory, and the next call tries again.
         """
         with self._lock:
-            if not self._dirty:
+            if not self._dirty and not self._samples:
                 return
             with self._transaction():
                 written = [(at, self._write(at)) for at in self._dirty]
+                self._db.executemany(NEW_SAMPLE, self._samples)
             for listing, units in written:
                 listing.written(units)
             self._dirty.clear()
+            self._samples.clear()
             self._waiting = 0
 
     def open_units(self, workspace: str, resource: str) -> int:
@@ -329,6 +347,20 @@ class Spool:
                 repeats.look(batch.read_ids())
             unique = (repeats.unique(each.read()) for each in _batches(db, listing.id))
             yield from grouped(chain.from_iterable(unique))
+
+    def failures(self, workspace: str, resource: str) -> Iterator[Failure]:
+        """Read all units of a listing that failed, in the order they were found."""
+        with self._lock:
+            self.flush()
+            listing = self._listing(workspace, resource)
+        last = 0
+        while True:
+            with self._lock, explained(self._file):
+                found = self._db.execute(FAILURES, (listing.id, last, SOME)).fetchall()
+            if not found:
+                return
+            last = found[-1][0]
+            yield from (Failure(*row[1:]) for row in found)
 
     def mark_published(self, workspace: str, resource: str, records: int) -> None:
         """Note, durably, that a listing is published: a resumed run leaves it alone.
@@ -440,13 +472,9 @@ class Spool:
     def _failures(self, listing: Listing) -> tuple[Failure, ...]:
         if not any(listing.states[state] for state in FAILED):
             return ()
-        sql = """
-            SELECT step, key, state, pages, error FROM unit
-            WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable')
-            ORDER BY id LIMIT ?"""
         with explained(self._file):
-            found = self._db.execute(sql, (listing.id, SHOWN_FAILURES))
-            return tuple(Failure(*row) for row in found)
+            found = self._db.execute(FAILURES, (listing.id, 0, SHOWN_FAILURES))
+            return tuple(Failure(*row[1:]) for row in found)
 
 
 def _load(db: sqlite3.Connection) -> Iterator[Listing]:

@@ -331,7 +331,7 @@ def test_discarding_begins_anew(file: Path) -> None:
     with Spool.open(file, PLAN) as spool:
         spool.add([directory(0)])
         first = spool.run_id
-        spool.discard()
+    discard(file)
     assert list(file.parent.iterdir()) == []
     with Spool.open(file, PLAN) as again:
         assert (again.resumed, hand_out(again)) == (False, [])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from inventoried import earlier_listings
 
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.ledger import LISTINGS, listing_rows
 from asyncdbx.inventory.rows import Columns, Row
 from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended
@@ -208,7 +210,7 @@ def test_tables_of_others_are_refused(store: Store, tmp_path: Path) -> None:
         publish(store, "prod", [[row(1)]])
     write_deltalake(tmp_path / "_listings", batch)
     with pytest.raises(StoreError, match=r"table _listings in .* was not made by asyncdbx"):
-        store.append_listings("run", [ended("jobs")])
+        store.replace_run(LISTINGS, "run", [])
     assert (delta(tmp_path).version(), store.count("_listings")) == (0, 1)
 
 
@@ -244,7 +246,7 @@ def test_what_a_kill_leaves_of_a_first_publish_is_no_obstacle(
 PRELUDE = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 from test_store import COLUMNS, Folder, Store, StoreError, publish, row
 store = Store(Folder.open(Path(sys.argv[1])))
 publish(store, "prod", [[row(1)]])
@@ -273,8 +275,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, end="")
 
 def run(program: str, folder: Path) -> str:
     """Run a program in a process of its own and return what it printed."""
-    here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", PRELUDE + program, str(folder), here]
+    here = map(str, Path(__file__).parents[:2])
+    command = [sys.executable, "-c", PRELUDE + program, str(folder), *here]
     done = subprocess.run(  # noqa: S603 - our own program
         command, capture_output=True, text=True, check=True
     )
@@ -316,14 +318,20 @@ def test_resources_are_published_side_by_side(store: Store) -> None:
 
 def ended(resource: str, status: Any = "complete", error: str = "") -> Ended:
     pace = ("dbfs", 29.4, 0.5, None)
-    return Ended("prod", resource, status, 3, 2, 1, *pace, 1_700_000_000_123, None, error)
+    times = 1_700_000_000_123, None
+    return Ended("prod", resource, status, 3, 2, 1, *pace, *times, error, "merged")
+
+
+def append_listings(store: Store, run_id: str, listings: Sequence[Ended]) -> None:
+    known = store.run_rows(LISTINGS, run_id)
+    store.replace_run(LISTINGS, run_id, listing_rows(run_id, listings, known))
 
 
 def test_a_run_says_how_each_listing_ended(store: Store) -> None:
     """One row per listing and run, times in UTC."""
-    store.append_listings("run 1", [ended("jobs"), ended("dbfs", "partial", "it's /a")])
-    store.append_listings("run 2", [ended("jobs")])
-    store.append_listings("run 3", [])
+    append_listings(store, "run 1", [ended("jobs"), ended("dbfs", "partial", "it's /a")])
+    append_listings(store, "run 2", [ended("jobs")])
+    append_listings(store, "run 3", [])
     rows = sorted(store.read("_listings"), key=lambda each: (each["run_id"], each["error"]))
     assert [(each["run_id"], each["resource"], each["status"]) for each in rows] == [
         ("run 1", "jobs", "complete"),
@@ -345,6 +353,7 @@ def test_a_run_says_how_each_listing_ended(store: Store) -> None:
         "waited": 0.5,
         "paused": None,
         "ended_at": None,
+        "published": "merged",
         "error": "it's /a",
     }
     assert store.tables() == []
@@ -352,9 +361,9 @@ def test_a_run_says_how_each_listing_ended(store: Store) -> None:
 
 def test_a_resumed_run_has_one_row_per_listing_still(store: Store) -> None:
     """What it said of a listing before gives way to what it says now."""
-    store.append_listings("other", [ended("jobs")])
-    store.append_listings("run", [ended("jobs"), ended("dbfs", "partial")])
-    store.append_listings("run", [ended("dbfs"), ended("users")])
+    append_listings(store, "other", [ended("jobs")])
+    append_listings(store, "run", [ended("jobs"), ended("dbfs", "partial")])
+    append_listings(store, "run", [ended("jobs"), ended("dbfs"), ended("users")])
     found = {
         (each["run_id"], each["resource"]): (each["status"], each["started_at"].microsecond)
         for each in store.read("_listings")
@@ -366,6 +375,15 @@ def test_a_resumed_run_has_one_row_per_listing_still(store: Store) -> None:
         ("run", "users"): ("complete", 123_000),
     }
     assert store.count("_listings") == 4
+
+
+def test_a_run_keeps_the_pace_that_only_an_earlier_process_knew(store: Store) -> None:
+    """What ends again in a process that asked nothing is as fast as it was."""
+    append_listings(store, "run", [ended("jobs")])
+    unknown = replace(ended("jobs"), rate=None, waited=None, paused=None)
+    append_listings(store, "run", [unknown, replace(unknown, resource="dbfs")])
+    found = {each["resource"]: each["rate"] for each in store.read("_listings")}
+    assert found == {"jobs": 29.4, "dbfs": None}
 
 
 PACE_OF = ("lane", "rate", "waited", "paused")
@@ -380,12 +398,10 @@ def test_a_listings_table_of_an_earlier_version_gets_the_new_columns(
     assert [before[name] for name in PACE_OF] == [None] * 4
     assert list(store.read("_listings", ["calls", "lane"])) == [{"calls": 7, "lane": None}]
     for _ in range(2):
-        store.append_listings("old", [ended("jobs")])
-        store.append_listings("new", [ended("jobs")])
+        append_listings(store, "new", [ended("jobs")])
     rows = {(row["run_id"], row["resource"]): row for row in store.read("_listings")}
     assert {key: tuple(row[name] for name in PACE_OF) for key, row in rows.items()} == {
         ("old", "old"): (None, None, None, None),
-        ("old", "jobs"): ("dbfs", 29.4, 0.5, None),
         ("new", "jobs"): ("dbfs", 29.4, 0.5, None),
     }
     assert rows["old", "old"] == before
