@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -46,6 +47,7 @@ LISTINGS: Sheet[Ended] = Sheet(
 )
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEAST_AGE = timedelta(days=1)
 
 
 @click.command(
@@ -64,8 +66,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
             "asyncdbx inventory --except permissions,dbfs --deadline 2h --to ./inventory",
         ),
         (
-            "From cron: plain lines as JSON on stderr, how each listing ended on stdout",
-            "asyncdbx inventory --all-profiles --to ./inventory --log-format json -o jsonl",
+            "From cron: lines of JSON on stderr, a history of 90 days",
+            "asyncdbx inventory -p prod --to ./inventory --keep 90d --log-format json",
         ),
         (
             "In the morning: only what the night's run could not get",
@@ -96,6 +98,11 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     metavar="TIME",
     help="Stop after 90s, 30m or 2h, to be resumed; exit code 5.",
 )
+@click.option(
+    "--keep",
+    metavar="TIME",
+    help="Delete versions that were replaced longer ago, e.g. 30d; else all are kept.",
+)
 @click.option("--fresh", is_flag=True, help="Forget what an interrupted run left.")
 @click.option(
     "--retry-failed", is_flag=True, help="Fetch what the last run lacks, and nothing else."
@@ -124,6 +131,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     only: tuple[str, ...],
     without: tuple[str, ...],
     deadline: str | None,
+    keep: str | None,
     fresh: bool,  # noqa: FBT001 - click passes it by name
     retry_failed: bool,  # noqa: FBT001
     accept_partial: bool,  # noqa: FBT001
@@ -148,10 +156,11 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         order = Order(
             folder,
             choose(named, _names(without)),
-            None if deadline is None else seconds(deadline),
+            None if deadline is None else seconds("--deadline", deadline),
             fresh=fresh,
             retry_failed=retry_failed,
             accept_partial=accept_partial,
+            keep=None if keep is None else _age(keep),
         )
         return run(selection, order, output, log_format, named=bool(named))
     except (AsyncdbxError, KeyboardInterrupt) as error:
@@ -254,7 +263,17 @@ def _names(options: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def seconds(text: str) -> float:
+def _age(text: str) -> timedelta:
+    age = timedelta(seconds=seconds("--keep", text))
+    if age < LEAST_AGE:
+        raise UsageError(
+            f"--keep {text!r} is less than a day: who reads a version that was replaced a"
+            " moment ago must be able to finish"
+        )
+    return age
+
+
+def seconds(option: str, text: str) -> float:
     """Return the seconds of ``90s``, ``30m``, ``2h``, ``1d`` or ``45``.
 
     Raises:
@@ -262,5 +281,5 @@ def seconds(text: str) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
     if found is None or float(found[1]) == 0:
-        raise UsageError(f"--deadline {text!r} is no time; write 90s, 30m or 2h")
+        raise UsageError(f"{option} {text!r} is no time; write 90s, 30m, 2h or 7d")
     return float(found[1]) * UNITS[found[2] or "s"]

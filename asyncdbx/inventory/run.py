@@ -11,6 +11,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.rows import Columns
 from asyncdbx.inventory.sampling import sampling
 from asyncdbx.inventory.sources import Resource
-from asyncdbx.inventory.spool import Spool, discard
+from asyncdbx.inventory.spool import Spool, discard, run_moment
 from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended, Published, Verdict
 
@@ -57,6 +58,7 @@ class Order:
         fresh: Forget what an interrupted run left, rather than go on with it.
         accept_partial: Merge what came of a listing that is not complete with the last one.
         retry_failed: Fetch what the last run lacks, and nothing else.
+        keep: How long versions that were replaced are kept; None for ever.
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Order:
     fresh: bool = False
     accept_partial: bool = False
     retry_failed: bool = False
+    keep: timedelta | None = None
 
 
 async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
@@ -87,7 +90,7 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
         LockHeld: another run has it.
         DeadlineReached: time was up; the same order goes on where it was.
     """
-    folder = Folder.open(order.folder)
+    folder = Folder.open(order.folder, create=not order.retry_failed)
     with folder.lock():
         if order.fresh:
             discard(folder.spool)
@@ -103,6 +106,8 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, store, spool, watch)
         put_away(folder, complete=not verdict.missing)
+        if order.keep is not None:
+            await _to_its_end(asyncio.to_thread(_prune, store, order.keep))
     return verdict
 
 
@@ -131,6 +136,15 @@ def _check_tables(store: Store, resources: Iterable[Resource]) -> None:
         store.check(each.name, columns_of(each))
     for table in RUN_TABLES.values():
         store.check(table.name, table)
+
+
+def _prune(store: Store, keep: timedelta) -> None:
+    """Forget what was replaced longer ago; how listings ended is remembered for ever."""
+    before = run_moment(datetime.now(UTC) - keep)
+    for table in (LANES, MISSING):
+        store.forget_runs(table, before)
+    for name in (*store.tables(), *RUN_TABLES):
+        store.prune(name, keep)
 
 
 def _write_ledger(store: Store, spool: Spool, crawl: Crawl, ended: Sequence[Ended]) -> None:

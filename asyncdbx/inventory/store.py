@@ -8,6 +8,7 @@ before it can still be read. A commit's metadata names its run.
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -43,6 +44,12 @@ CONFIGURATION = {
     "delta.dataSkippingStatsColumns": "id,name,parent,fetched_at",
     "delta.checkpointInterval": "10",
 }
+# How long the log knows of old versions, and of the files that only they have.
+RETENTION: tuple[str, ...] = (
+    "delta.logRetentionDuration",
+    "delta.deletedFileRetentionDuration",
+)
+FOR_EVER = "interval 36500 days"
 
 # Smaller groups take less memory while they are written: with the default of a million
 # rows 1,000,000 of them peaked at 200 MB, so at 150, and the file is a third larger.
@@ -129,9 +136,45 @@ class Store:
                 predicate=_of_run(run_id),
                 schema_mode="merge",
                 name=table.name,
+                configuration=dict.fromkeys(RETENTION, FOR_EVER),
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
             )
+
+    def prune(self, name: str, keep: timedelta) -> None:
+        """Forget versions of a table that were replaced longer ago than ``keep``.
+
+        Their files are deleted, and those of writers that died; never one of the present
+        version, however old it is, nor of a version that a reader may have opened since.
+
+        Raises:
+            StoreError: The table is not ours, or the disk refuses.
+        """
+        with self._writing(name):
+            table = self._open(name)
+            if table is None:
+                return
+            interval = f"interval {int(keep.total_seconds())} seconds"
+            wanted = dict.fromkeys(RETENTION, interval)
+            if not wanted.items() <= table.metadata().configuration.items():
+                table.alter.set_table_properties(wanted)
+            if table.vacuum(full=True, dry_run=True):
+                table.vacuum(full=True, dry_run=False)
+                # Only what lies before a checkpoint can leave the log, and a version
+                # whose files are gone should not look as if it could be read.
+                table.create_checkpoint()
+                table.cleanup_metadata()
+
+    def forget_runs(self, table: RunTable, before: str) -> None:
+        """Delete the rows of runs whose ids sort before ``before``.
+
+        Raises:
+            StoreError: The table cannot be written.
+        """
+        with self._writing(table.name):
+            known = self._open(table.name)
+            if known is not None:
+                known.delete(f"run_id < {_quoted(before)}")
 
     def check(self, name: str, columns: Columns | RunTable) -> None:
         """Refuse a table that could not be written to; that there is none is fine.
@@ -299,7 +342,7 @@ def _replace(
         schema_mode="merge",
         partition_by=[PARTITION],
         name=name,
-        configuration=CONFIGURATION,
+        configuration=CONFIGURATION | dict.fromkeys(RETENTION, FOR_EVER),
         writer_properties=WRITER,
         commit_properties=commit,
     )

@@ -111,6 +111,12 @@ NONSENSE: list[tuple[str, str]] = [
     ("-p prod --deadline soon", "--deadline 'soon' is no time; write 90s"),
     ("-p prod --deadline 0", "--deadline '0' is no time"),
     ("-p prod --deadline -5s", "--deadline '-5s' is no time"),
+    ("-p prod --keep ever", "--keep 'ever' is no time"),
+    ("-p prod --keep 23h", "--keep '23h' is less than a day"),
+    ("-p prod --retry-failed", "there is no inventory in"),
+    ("jobs -p prod --retry-failed", "it takes no resources and no --fresh"),
+    ("-p prod --retry-failed --except jobs", "it takes no resources and no --fresh"),
+    ("-p prod --retry-failed --fresh", "it takes no resources and no --fresh"),
     ("-p prod --limits none.toml", "none.toml cannot be read"),
     ("workspaces -p prod", "workspaces: only an account has that, and no account"),
     ("jobs workspaces -p prod", "workspaces: only an account has that"),
@@ -235,6 +241,24 @@ def test_the_deadline_and_what_follows_it(
     assert len(table(tmp_path / "to", "jobs")) == len(slow["prod"].truth("jobs"))
 
 
+def test_what_is_missing_can_be_fetched_alone(
+    fleet: Simulator, asyncdbx: Asyncdbx, tmp_path: Path
+) -> None:
+    """With exit code 0 in the end, and again if there is nothing to fetch."""
+    to = ("--to", str(tmp_path / "to"))
+    fleet["dev"].faults.append(Fault("/api/2.1/clusters/list", "deny"))
+    ran = asyncdbx("inventory", "clusters", "jobs", *BOTH, *to, "--keep", "30d")
+    assert ran.code == 3
+    fleet["dev"].faults.clear()
+    before = count(fleet)
+    ran = asyncdbx("inventory", *BOTH, *to, "--retry-failed")
+    assert (ran.code, count(fleet) - before) == (0, 1)
+    assert "dev   2 of 2 listings complete" in ran.err
+    assert_tables_are_the_truth(tmp_path / "to", fleet, "clusters", "jobs")
+    ran = asyncdbx("inventory", *BOTH, *to, "--retry-failed")
+    assert (ran.code, ran.err) == (0, "Nothing is missing in the last run.\n")
+
+
 def test_a_second_run_is_told_who_holds_the_folder(
     slow: Simulator, asyncdbx: Asyncdbx, tmp_path: Path
 ) -> None:
@@ -355,11 +379,11 @@ def test_the_token_is_nowhere(
 )
 def test_a_time(text: str, expected: float) -> None:
     """Seconds, minutes, hours, days."""
-    assert seconds(text) == expected
+    assert seconds("--deadline", text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "s", "1w", "0", "0.0h", "-1s", "1 h 2", "1e3", "inf"])
 def test_no_time(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(UsageError, match="is no time; write 90s, 30m or 2h"):
-        seconds(text)
+    with pytest.raises(UsageError, match="is no time; write 90s, 30m, 2h or 7d"):
+        seconds("--deadline", text)

@@ -15,7 +15,7 @@ import orjson
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.disk import disk_error
 
-__all__ = ["connect", "discard", "explained", "now", "open_file", "read_plan"]
+__all__ = ["connect", "discard", "explained", "now", "open_file", "read_plan", "run_moment"]
 
 FORMAT = 3
 APPLICATION_ID = 0x61646278  # "adbx", in the header of the file
@@ -64,6 +64,11 @@ CREATE INDEX batch_unit ON batch (unit) WHERE unit IS NOT NULL;
 def now() -> int:
     """Return the time of day in milliseconds since 1970 (UTC)."""
     return time.time_ns() // 1_000_000
+
+
+def run_moment(moment: datetime) -> str:
+    """Return what the id of a run begins with that begins at a moment (UTC); it sorts."""
+    return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
 def connect(file: Path) -> sqlite3.Connection:
@@ -156,7 +161,7 @@ def _begin(db: sqlite3.Connection, plan: Mapping[str, Any]) -> None:
     started = now()
     moment = datetime.fromtimestamp(started / 1000, UTC)
     about = {
-        "run_id": f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        "run_id": f"{run_moment(moment)}-{secrets.token_hex(4)}",
         "started_at": str(started),
         "plan": _canonical(plan),
     }
