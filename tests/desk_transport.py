@@ -54,4 +54,4 @@ def _asked(desk: Desk, request: Request) -> Reply:
     if isinstance(admitted, Reply):
         return admitted
     admitted.lane.leave()
-    return desk.answer(admitted)
+    return desk.answer(admitted).whole()

@@ -14,7 +14,7 @@ from asyncdbx.errors import UsageError
 OURS = b"; simulator control: "  # how the profile file of a simulated fleet begins
 
 
-# What is odd about single workspaces; each may be given several times.
+# What is odd about, or large in, single workspaces; each may be given several times.
 ODD = (
     (
         "--status",
@@ -32,6 +32,16 @@ ODD = (
         "--expired",
         "NAME",
         "A workspace whose profile has a token or secret past its end",
+    ),
+    (
+        "--tree",
+        "NAME=DIRECTORIESxFILES",
+        "A tree in a workspace's DBFS, with so many files in each directory",
+    ),
+    (
+        "--directory",
+        "NAME=FILES",
+        "A directory of so many files in a workspace's DBFS",
     ),
 )
 
@@ -65,6 +75,10 @@ def _odd_options(command: Callable[..., int]) -> Callable[..., int]:
         (
             "200 that are logged in to by OAuth, of which one cannot be reached",
             "asyncdbx simulate --workspaces 200 --login oauth-m2m --dark dev",
+        ),
+        (
+            "One with a tree of five million files, which takes no memory",
+            "asyncdbx simulate --workspaces 1 --tree prod=50000x100",
         ),
     ),
 )

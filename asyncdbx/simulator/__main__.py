@@ -11,14 +11,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
 from asyncdbx.simulator.fleet import Simulator
+from asyncdbx.simulator.generated import Size
 from asyncdbx.simulator.host import Fuse
 from asyncdbx.simulator.workspace import SimulatedWorkspace
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,13 +84,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_oddities(parser: argparse.ArgumentParser) -> None:
-    """Add what is odd about single workspaces; each may be given several times."""
+    """Add what is odd about, or in, single workspaces; each may be given several times."""
     for option, kind, metavar, what in (
         ("--status", _pair, "NAME=STATUS", "what the account says of it, e.g. FAILED"),
         ("--dark", str, "NAME", "connecting to it times out"),
         ("--skew", _skew, "NAME=SECONDS", "how far its clock is ahead"),
         ("--deny", str, "NAME", "the service principal is no member of it"),
         ("--expired", str, "NAME", "token and secret of its profile are past their end"),
+        ("--tree", _tree, "NAME=DIRECTORIES*FILES", "a tree in DBFS, FILES in each"),
+        ("--directory", _directory, "NAME=FILES", "a directory in DBFS of so many files"),
     ):
         parser.add_argument(
             option, action="append", default=[], type=kind, metavar=metavar, help=what
@@ -107,6 +113,25 @@ def _skew(text: str) -> tuple[str, float]:
     return name, float(seconds)
 
 
+def _tree(text: str) -> tuple[str, Size]:
+    """Read ``name=50000*100``, or with an x, which no shell takes for a pattern."""
+    name, size = _pair(text)
+    directories, files = size.replace("x", "*").split("*")
+    return name, (_number(directories, 1), _number(files, 0))
+
+
+def _directory(text: str) -> tuple[str, int]:
+    """Read ``name=1000000``."""
+    name, files = _pair(text)
+    return name, _number(files, 0)
+
+
+def _number(text: str, least: int) -> int:
+    if int(text) < least:
+        raise ValueError(text)
+    return int(text)
+
+
 def _fuse(text: str) -> tuple[str, Fuse]:
     """Read ``name=5s`` (seconds after its first request) or ``name=200`` (requests)."""
     name, _, after = text.partition("=")
@@ -115,8 +140,18 @@ def _fuse(text: str) -> tuple[str, Fuse]:
     return name, Fuse(requests=int(after))
 
 
+def _by_name(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
 def _named(options: argparse.Namespace) -> list[str]:
-    pairs = (*options.stop_after, *options.status, *options.skew)
+    pairs = (
+        *(*options.stop_after, *options.status, *options.skew),
+        *(*options.tree, *options.directory),
+    )
     plain = (*options.deny, *options.dark, *options.expired)
     return [*plain, *(name for name, _ in pairs)]
 
@@ -168,6 +203,8 @@ def _simulator(options: argparse.Namespace) -> Simulator:
         speed=options.speed,
         token_life=options.token_life,
         identity=options.identity,
+        trees=_by_name(options.tree),
+        directories=_by_name(options.directory),
     )
 
 

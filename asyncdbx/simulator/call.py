@@ -1,7 +1,7 @@
 """What a handler is given, and what it may give back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import orjson
@@ -50,6 +50,7 @@ class Reply:
 
     Attributes:
         broken: ``"reset"``: the connection is reset instead; ``"cut"``: half-way through.
+        pieces: Of a body too large to be made before it is sent; ``body`` is empty then.
     """
 
     body: bytes = b""
@@ -57,6 +58,13 @@ class Reply:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     broken: Literal["", "reset", "cut"] = ""
+    pieces: Iterable[bytes] | None = None
+
+    def whole(self) -> "Reply":
+        """Return the same answer with its body in one piece."""
+        if self.pieces is None:
+            return self
+        return replace(self, body=b"".join(self.pieces), pieces=None)
 
 
 Answer = Json | list[Any] | Reply

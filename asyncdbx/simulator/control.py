@@ -2,6 +2,8 @@
 
 * ``GET /_simulator/fleet``: names, hosts, resources
 * ``GET /_simulator/truth?workspace=prod&resource=clusters``: ``[{"parent", "record"}]``
+* ``GET /_simulator/generated?workspace=prod``: what listings of its generated trees come
+  to: ``{"roots", "entries", "directories", "bytes", "digest"}``, as ``Summary`` says
 * ``GET /_simulator/stats[?workspace=prod]``: by workspace and limit group
 * ``POST /_simulator/stop?workspace=dev``, ``/_simulator/dark?workspace=dev``, and
   ``/_simulator/start?workspace=dev``
@@ -12,6 +14,7 @@
 * ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times"}]``
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -64,6 +67,8 @@ class ControlPort:
             return [
                 row._asdict() for row in workspace.rows(request.query.get("resource", ""))
             ]
+        if action == "generated":
+            return await _generated(workspace)
         if action == "logins":
             logins = workspace.logins
             return {"requests": logins.requests, "issued": len(logins.issued)}
@@ -97,6 +102,13 @@ async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> 
     else:
         raise KeyError(action)
     return {}
+
+
+async def _generated(workspace: SimulatedWorkspace) -> Any:
+    """Count in a thread: meanwhile the workspaces answer, if more slowly."""
+    summary = await asyncio.to_thread(workspace.generated)
+    roots = [tree.root for tree in workspace.world.trees]
+    return {"roots": roots, **asdict(summary)}
 
 
 def _facts(workspace: SimulatedWorkspace) -> Any:

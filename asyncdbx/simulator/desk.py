@@ -132,7 +132,7 @@ class Desk:
             reply = sent(route.handler(state, asked))
         except Refusal as refusal:
             reply = failures.refused(refusal, call.path)
-        return spoil(fault.kind, call, reply) if fault else reply
+        return spoil(fault.kind, call, reply.whole()) if fault else reply
 
     def _lane(self, rule: LaneRule) -> Lane:
         lane = self._lanes.get(rule.group)

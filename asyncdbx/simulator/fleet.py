@@ -10,6 +10,7 @@ from typing import Any, Self, TypedDict, Unpack
 from asyncdbx.simulator.control import ControlPort
 from asyncdbx.simulator.desk import Desk, Policy, RetryAfter
 from asyncdbx.simulator.faults import Fault
+from asyncdbx.simulator.generated import GeneratedTree, Size, planted
 from asyncdbx.simulator.host import Host
 from asyncdbx.simulator.identity import IdentityHost
 from asyncdbx.simulator.logins import FOREVER, Federation, Logins, Principal
@@ -45,6 +46,8 @@ class Options(TypedDict, total=False):
     token_life: float
     statuses: Mapping[str, str]
     identity: bool
+    trees: Mapping[str, Sequence[Size]]
+    directories: Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,10 @@ class Settings:
         token_life: Seconds an OAuth token is valid; of real time, like every login.
         statuses: What the account says of a workspace that is not RUNNING, by name.
         identity: Whether there is a host that plays Entra, IMDS and GitHub.
+        trees: Generated trees in DBFS, by name: how many directories there are, and how
+            many files in each. They are ``/generated``, ``/generated-2``, ...
+        directories: Generated directories in DBFS, by name: how many files there are in
+            each. They are ``/huge``, ``/huge-2``, ...
     """
 
     scale: float = 1.0
@@ -84,6 +91,10 @@ class Settings:
     token_life: float = 3600.0
     statuses: Mapping[str, str] = field(default_factory=dict[str, str])
     identity: bool = False
+    trees: Mapping[str, Sequence[Size]] = field(default_factory=dict[str, Sequence[Size]])
+    directories: Mapping[str, Sequence[int]] = field(
+        default_factory=dict[str, Sequence[int]]
+    )
 
 
 class Simulator:
@@ -196,6 +207,7 @@ class Simulator:
             self._logins(name),
             services,
             self._facts,
+            trees=self._trees(name),
         )
         faults = list(settings.faults.get(name, ()))
         policy = Policy(settings.limiter if settings.limits else None, settings.retry_after)
@@ -204,6 +216,11 @@ class Simulator:
         status = settings.statuses.get(name, "RUNNING")
         token = world.logins.pat
         return SimulatedWorkspace(name, token, world, host, faults, status=status)
+
+    def _trees(self, name: str) -> list[GeneratedTree]:
+        nested = self.settings.trees.get(name, ())
+        flat = [(1, files) for files in self.settings.directories.get(name, ())]
+        return [*planted("/generated", nested), *planted("/huge", flat)]
 
     def _logins(self, name: str) -> Logins:
         pat = "dapi" + hexadecimal(Random(f"{self.settings.seed}/{name}/token"), 32)

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -117,9 +118,12 @@ class Host:
         try:
             if self.latency:
                 await asyncio.sleep(max(0.0, self.random.gauss(1.0, 0.2)) * self.latency)
-            return self._response(request, self.desk.answer(admitted))
+            reply = self.desk.answer(admitted)
         finally:
             admitted.lane.leave()
+        if reply.pieces is not None:
+            return await self._streamed(request, reply)
+        return self._response(request, reply)
 
     async def _call(self, request: BaseRequest) -> Call:
         path, _, query = request.raw_path.partition("?")
@@ -143,14 +147,35 @@ class Host:
     def _response(self, request: BaseRequest, reply: Reply) -> web.Response:
         if reply.broken:
             return broken(request, reply)
-        body, headers = reply.body, dict(reply.headers)
+        body, headers = reply.body, self._headers(reply)
+        if len(body) > _WORTH_COMPRESSING and self._compresses(request):
+            body = b"".join(_gzip([body]))
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, status=reply.status, headers=headers)
+
+    async def _streamed(self, request: BaseRequest, reply: Reply) -> web.StreamResponse:
+        """Send an answer while it is made, no faster than it is read."""
+        pieces, headers = reply.pieces or (), self._headers(reply)
+        if self._compresses(request):
+            pieces = _gzip(pieces)
+            headers["Content-Encoding"] = "gzip"
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        response.enable_chunked_encoding()
+        with suppress(ConnectionError):  # aiohttp finds out by itself that nobody is there
+            await response.prepare(request)
+            for piece in pieces:
+                await response.write(piece)
+            await response.write_eof()
+        return response
+
+    def _headers(self, reply: Reply) -> dict[str, str]:
+        headers = {**reply.headers, "Content-Type": reply.content_type}
         if self.desk.world.skew:
             headers["Date"] = formatdate(self.desk.world.wall_clock(), usegmt=True)
-        if self.compress and len(body) > _WORTH_COMPRESSING and _accepts_gzip(request):
-            body = _gzip(body)
-            headers["Content-Encoding"] = "gzip"
-        headers["Content-Type"] = reply.content_type
-        return web.Response(body=body, status=reply.status, headers=headers)
+        return headers
+
+    def _compresses(self, request: BaseRequest) -> bool:
+        return self.compress and "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 async def _body(request: BaseRequest) -> bytes:
@@ -167,14 +192,12 @@ def _form_value(value: Any) -> str:
     return value.decode() if isinstance(value, bytes | bytearray) else str(value)
 
 
-def _accepts_gzip(request: BaseRequest) -> bool:
-    return "gzip" in request.headers.get("Accept-Encoding", "")
-
-
-def _gzip(body: bytes) -> bytes:
+def _gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Compress fast rather than well: the simulator also carries benchmarks."""
     compressor = zlib.compressobj(1, wbits=31)
-    return compressor.compress(body) + compressor.flush()
+    for piece in pieces:
+        yield compressor.compress(piece)
+    yield compressor.flush()
 
 
 def broken(request: BaseRequest, reply: Reply) -> web.Response:

@@ -1,12 +1,13 @@
 """The state of one simulated workspace (or account): made on first use, from a seed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import time
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asyncdbx.simulator.call import Answer, Call, Json, missing
+from asyncdbx.simulator.generated import GeneratedTree
 from asyncdbx.simulator.logins import Logins
 
 S = TypeVar("S", bound="Service")
@@ -76,6 +77,7 @@ class World:
         services: Every service family there is here.
         facts: What the fleet tells its hosts (workspaces, account id, where to log in).
         skew: How far the clock of this host is ahead of the real one, in seconds.
+        trees: Generated ones in DBFS; no part of the truth.
     """
 
     name: str
@@ -87,6 +89,7 @@ class World:
     services: tuple[type[Service], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     skew: float = 0.0
+    trees: Sequence[GeneratedTree] = ()
     _services: dict[type[Service], Service] = field(
         default_factory=dict[type[Service], Service]
     )

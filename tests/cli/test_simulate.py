@@ -86,6 +86,20 @@ def test_options_that_make_no_sense(asyncdbx: Asyncdbx, arguments: tuple[str, ..
     assert ran.err.startswith(f"asyncdbx: Invalid value for '{arguments[0]}'")
 
 
+def test_a_tree_is_where_it_is_said_to_be(
+    asyncdbx: Asyncdbx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 directories of 4 files, the uppermost not counted; one of 5 files beside it."""
+    options = ("--tree", "prod=3x4", "--directory", "prod=5")
+    with started(*SMALL, *options, folder=tmp_path) as process:
+        profiles = tmp_path / "profiles"
+        profiles.write_bytes(printed(process))
+        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(profiles))
+        for path, count in (("dbfs:/generated", 14), ("dbfs:/huge", 5)):
+            ran = asyncdbx("tree", path, "-p", "prod", "-o", "jsonl")
+            assert (ran.code, len(ran.lines)) == (0, count)
+
+
 @pytest.mark.parametrize("fuse", ["nobody=5", "prod", "prod=x", "prod=5x"])
 def test_a_fuse_that_makes_no_sense(tmp_path: Path, fuse: str) -> None:
     """The simulator says what is wrong with it, and exits with 2."""

@@ -2,19 +2,21 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from asyncdbx.simulator.call import Call, Json, Refusal, invalid, missing, taken
+from asyncdbx.simulator.call import Call, Json, Refusal, Reply, invalid, missing, taken
+from asyncdbx.simulator.generated import GeneratedTree
 from asyncdbx.simulator.router import route
 from asyncdbx.simulator.words import BEYOND_DOUBLE, STRANGE_FILES, TOPICS, past
 from asyncdbx.simulator.world import Row, Service, World, rows
 
 _LARGEST_BLOCK = 1 << 20  # bytes
+_MOST_AT_ONCE = 10_000  # generated files; the answer of more is made while it is sent
 _TOPS = ("FileStore", "databricks-results", "mnt", "tmp", "user")
 
 
 class Dbfs(Service):
-    """The DBFS tree of one workspace.
+    """The DBFS tree of one workspace, and the generated ones that hang at its root.
 
     Attributes:
         entries: Every entry but the root, by path.
@@ -30,7 +32,10 @@ class Dbfs(Service):
         self._seed(world.count(600, 8))
 
     def truth(self) -> Mapping[str, Callable[[], list[Row]]]:
-        """Every file and directory below the root, with its directory as the parent."""
+        """Every file and directory below the root, with its directory as the parent.
+
+        Nothing of what is generated: ``GeneratedTree.summary`` says that in short.
+        """
         return {"dbfs": self._rows}
 
     def _rows(self) -> list[Row]:
@@ -88,13 +93,18 @@ class Dbfs(Service):
     # reading
 
     @route("GET", "/api/2.0/dbfs/list")
-    def list_all(self, call: Call) -> Json:
+    def list_all(self, call: Call) -> Json | Reply:
         """List one level; a file lists itself, an empty directory is ``{}``."""
         path = _path(call)
-        if path in self.children:
-            files = [*self.children[path].values()]
-            return {"files": files} if files else {}
-        return {"files": [self._known(path)]}
+        tree = self._tree(path)
+        if tree is not None:
+            return _generated(tree, path)
+        if path not in self.children:
+            return {"files": [self._known(path)]}
+        files = [*self.children[path].values()]
+        if path == "/":
+            files += [tree.entry(tree.root).record() for tree in self.world.trees]
+        return {"files": files} if files else {}
 
     @route("GET", "/api/2.0/dbfs/get-status")
     def get_status(self, call: Call) -> Json:
@@ -124,7 +134,7 @@ class Dbfs(Service):
     @route("POST", "/api/2.0/dbfs/mkdirs")
     def mkdirs(self, call: Call) -> Json:
         """Make a directory and its parents."""
-        self._make(_path(call))
+        self._make(self._writable(_path(call)))
         return {}
 
     @route("POST", "/api/2.0/dbfs/put")
@@ -158,7 +168,7 @@ class Dbfs(Service):
     @route("POST", "/api/2.0/dbfs/delete")
     def delete(self, call: Call) -> Json:
         """Delete; what is not there is fine, a full directory wants ``recursive``."""
-        path = _path(call)
+        path = self._writable(_path(call))
         if path not in self.entries:
             return {}
         if self.children.get(path) and not call.flag("recursive"):
@@ -170,8 +180,8 @@ class Dbfs(Service):
     @route("POST", "/api/2.0/dbfs/move")
     def move(self, call: Call) -> Json:
         """Move a file or a directory; nothing is overwritten."""
-        source = _clean(call.text("source_path"))
-        target = _clean(call.text("destination_path"))
+        source = self._writable(_clean(call.text("source_path")))
+        target = self._writable(_clean(call.text("destination_path")))
         self._known(source)
         if target in self.children:
             target = _join(target, _split(source)[1])
@@ -186,7 +196,23 @@ class Dbfs(Service):
             self._remove(old)
         return {}
 
+    def _tree(self, path: str) -> GeneratedTree | None:
+        """Return the generated tree that a path leads into, if any does."""
+        for tree in self.world.trees:
+            if tree.holds(path):
+                return tree
+        return None
+
+    def _writable(self, path: str) -> str:
+        """Return a path, unless it leads to what is generated and so cannot be changed."""
+        if self._tree(path) is not None:
+            raise Refusal(403, "PERMISSION_DENIED", f"{path} is read-only.")
+        return path
+
     def _known(self, path: str) -> Json:
+        tree = self._tree(path)
+        if tree is not None:
+            return tree.entry(path).record()
         if path not in self.entries:
             raise missing(f"No file or directory exists on path {path}.")
         return self.entries[path]
@@ -200,7 +226,7 @@ class Dbfs(Service):
             self._directory(_split(step)[0], steps[depth])
 
     def _create(self, call: Call) -> None:
-        path = _path(call)
+        path = self._writable(_path(call))
         if path in self.children or (path in self.entries and not call.flag("overwrite")):
             raise taken(f"A file or directory already exists at {path}.")
         self._make(_split(path)[0])
@@ -245,6 +271,25 @@ class Dbfs(Service):
             self.children[new] = {}
         if old in self._contents:
             self._contents[new] = self._contents[old]
+
+
+def _generated(tree: GeneratedTree, path: str) -> Json | Reply:
+    directory = tree.directory(path)
+    if directory is None:
+        return {"files": [tree.entry(path).record()]}
+    pieces = _listing(tree.lines(directory, path))
+    if tree.files > _MOST_AT_ONCE:
+        return Reply(pieces=pieces)
+    return Reply(b"".join(pieces))
+
+
+def _listing(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield an answer, given its entries with commas between them, in some pieces."""
+    before = b'{"files":['
+    for piece in lines:
+        yield before + piece
+        before = b","
+    yield b"]}" if before == b"," else b"{}"
 
 
 def _directory_name(number: int) -> str:
