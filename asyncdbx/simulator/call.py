@@ -105,6 +105,13 @@ class Call:
         """Where the arguments travel: the query of a GET, the body of a POST."""
         return self.json() if self.method == "POST" else self.query
 
+    def argument(self, name: str) -> str | None:
+        """Return an argument as it was sent, in the query or in a JSON body."""
+        value = self.query.get(name)
+        if value is None and self.body.startswith(b"{"):
+            value = self.json().get(name)
+        return None if value is None else str(value)
+
     def text(self, name: str, default: str | None = None) -> str:
         """Return an argument as text; without a default it is required."""
         value = self.parameters.get(name, default)

@@ -11,7 +11,8 @@
 * ``POST /_simulator/revoke?workspace=dev``: its OAuth tokens are no longer let in
 * ``POST /_simulator/quota?workspace=dev``, body ``{"group", "calls", "seconds"}``: so many
   calls in so many seconds from now on
-* ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times"}]``
+* ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times",
+  "argument", "seconds"}]``: what goes wrong from now on, as ``Fault`` says
 """
 
 import asyncio

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from asyncdbx.simulator import failures
 from asyncdbx.simulator.call import Call, Refusal, Reply, missing, sent
@@ -46,6 +46,11 @@ class Admitted:
     lane: Lane
     fault: Fault | None
 
+    @property
+    def delay(self) -> float:
+        """How long its answer must be held back, in seconds."""
+        return self.fault.delay if self.fault else 0.0
+
 
 @dataclass
 class Desk:
@@ -73,7 +78,7 @@ class Desk:
 
     def _admit(self, call: Call, clock: float) -> Admitted | Reply:
         self._identify(call)
-        fault = next_fault(self.faults, unquote(call.path)) if self.faults else None
+        fault = next_fault(self.faults, call)
         if fault and (reply := instead(fault, call)):
             return reply
         found = self.router.find(call.method, call.path)
@@ -132,7 +137,7 @@ class Desk:
             reply = sent(route.handler(state, asked))
         except Refusal as refusal:
             reply = failures.refused(refusal, call.path)
-        return spoil(fault.kind, call, reply.whole()) if fault else reply
+        return spoil(fault.kind, call, reply) if fault else reply
 
     def _lane(self, rule: LaneRule) -> Lane:
         lane = self._lanes.get(rule.group)

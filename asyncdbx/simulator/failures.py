@@ -1,5 +1,8 @@
 """The shapes in which the API families say no."""
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 import orjson
 
 from asyncdbx.simulator.call import Refusal, Reply
@@ -61,6 +64,21 @@ def too_many(path: str, workspace_id: int, limit: int) -> Refusal:
     if "/scim/v2/" in path:
         return Refusal(500, "REQUEST_LIMIT_EXCEEDED", f"REQUEST_LIMIT_EXCEEDED: {text}")
     return Refusal(429, "REQUEST_LIMIT_EXCEEDED", text)
+
+
+def timed_out(path: str, query: Mapping[str, str]) -> Reply:
+    """Return what the gateway says when a service takes longer than it waits.
+
+    A 504, in one shape for all API families: databrickslabs/ucx#556 shows it of SCIM,
+    databricks/cli#5349 of permissions, databricks/databricks-sdk-go tests it with a query.
+    """
+    service = f"{path}?{urlencode(query)}" if query else path
+    text = (
+        f"The service at {service} is taking too long to process your request. "
+        "Please try again later or try a faster operation. [TraceId: -]"
+    )
+    refusal = Refusal(504, "TEMPORARILY_UNAVAILABLE", text)
+    return _json(refusal, {"error_code": refusal.code, "message": refusal.message})
 
 
 def unauthenticated() -> Refusal:

@@ -116,14 +116,20 @@ class Host:
         if isinstance(admitted, Reply):
             return self._response(request, admitted)
         try:
-            if self.latency:
-                await asyncio.sleep(max(0.0, self.random.gauss(1.0, 0.2)) * self.latency)
+            seconds = self._latency() + admitted.delay
+            if seconds:
+                await asyncio.sleep(seconds)
             reply = self.desk.answer(admitted)
         finally:
             admitted.lane.leave()
         if reply.pieces is not None:
             return await self._streamed(request, reply)
         return self._response(request, reply)
+
+    def _latency(self) -> float:
+        if not self.latency:
+            return 0.0
+        return max(0.0, self.random.gauss(1.0, 0.2)) * self.latency
 
     async def _call(self, request: BaseRequest) -> Call:
         path, _, query = request.raw_path.partition("?")

@@ -118,7 +118,7 @@ class IdentityHost:
     def answer(self, call: Call) -> Reply:
         """Answer a request; its ``query`` holds the form of a POST."""
         self.requests.append(Asked(call.path, call.query))
-        fault = next_fault(self.faults, call.path)
+        fault = next_fault(self.faults, call)
         try:
             if fault and (reply := instead(fault, call)):
                 return reply

@@ -8,7 +8,7 @@ from zlib import crc32
 import orjson
 
 from asyncdbx.simulator.call import Call, Refusal, Reply
-from asyncdbx.simulator.failures import login_page
+from asyncdbx.simulator.failures import login_page, timed_out
 from asyncdbx.simulator.faults import Fault, Kind
 
 _PRIVATE_LINK = "/login.html?error=private-link-validation-error:1234567890"
@@ -69,10 +69,13 @@ def forget_token(kind: Kind, call: Call) -> Call:
 
 def spoil(kind: Kind, call: Call, reply: Reply) -> Reply:
     """Return what becomes of the answer of a call that was done."""
+    if kind == "timeout":
+        return timed_out(call.path, call.query)
+    if kind == "lost":
+        return Reply(broken="reset")
+    reply = reply.whole()
     if kind == "cut":
         return replace(reply, broken="cut")
-    if kind == "lost":
-        return replace(reply, broken="reset")
     if reply.status != 200 or not reply.body.startswith(b"{"):
         return reply
     return replace(reply, body=orjson.dumps(_spoilt(kind, call, orjson.loads(reply.body))))

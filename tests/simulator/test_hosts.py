@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
 from asyncdbx.simulator import Fault, SimulatedWorkspace, Simulator
@@ -110,6 +111,64 @@ async def test_a_gateway_may_repeat_the_credential(session: aiohttp.ClientSessio
         async with session.post(url, data={}, headers=headers) as response:
             assert response.status == 400
             assert "Authorization: Basic c2VjcmV0" in await response.text()
+
+
+async def test_one_directory_may_take_too_long(session: aiohttp.ClientSession) -> None:
+    """It is in flight until the gateway gives up; all others are answered at once."""
+    fault = Fault("/api/2.0/dbfs/list", "timeout", None, "", ("path", "/mnt/big"), 0.3)
+    async with Simulator(1, scale=0.1, faults={"prod": [fault]}) as fleet:
+        prod = fleet["prod"]
+        begin = time.monotonic()
+        slow = asyncio.create_task(_get(session, prod, f"{LIST}mnt%2Fbig"))
+        while not prod.stats():  # noqa: ASYNC110 - nothing tells that it arrived
+            await asyncio.sleep(0)
+        for path in (LIST, f"{LIST}mnt%2Fbigger", f"{LIST}mnt&note=/mnt/big"):
+            assert (await _get(session, prod, path))[0] in (200, 404)
+        status = "/api/2.0/dbfs/get-status?path=/mnt/big"
+        assert (await _get(session, prod, status))[0] == 404
+        assert not slow.done()
+        assert prod.stats()["dbfs"].most_in_flight == 2
+        code, body, _ = await slow
+        assert time.monotonic() - begin >= 0.3
+        assert (code, orjson.loads(body)) == (
+            504,
+            {
+                "error_code": "TEMPORARILY_UNAVAILABLE",
+                "message": "The service at /api/2.0/dbfs/list?path=%2Fmnt%2Fbig is taking "
+                "too long to process your request. Please try again later or try a faster "
+                "operation. [TraceId: -]",
+            },
+        )
+        stats = prod.stats()["dbfs"]
+        assert (stats.accepted, stats.refused) == (5, 0)
+
+
+async def test_what_took_too_long_was_done(session: aiohttp.ClientSession) -> None:
+    """The gateway does not know; a fault that comes over the wire, by an argument in it."""
+    async with Simulator(1, scale=0.1) as fleet:
+        prod = fleet["prod"]
+        fault = {"path_prefix": "/api/", "kind": "timeout", "times": 1}
+        fault |= {"argument": ["path", "/late"], "seconds": 0.01}
+        control = f"{fleet.control_url}/_simulator/faults?workspace=prod"
+        async with session.post(control, json=[fault]) as response:
+            assert response.status == 200
+        headers = {"Authorization": f"Bearer {prod.token}"}
+        url = f"{prod.host}/api/2.0/dbfs/mkdirs"
+        codes: list[int] = []
+        for path in ("/early", "/late", "/late"):
+            async with session.post(url, headers=headers, json={"path": path}) as response:
+                codes.append(response.status)
+        assert codes == [200, 504, 200]
+        status = "/api/2.0/dbfs/get-status?path=/late"
+        assert (await _get(session, prod, status))[0] == 200
+
+
+async def test_every_family_times_out_alike(session: aiohttp.ClientSession) -> None:
+    """It is the gateway that speaks, not SCIM and not the account."""
+    fault = Fault("/", "timeout", seconds=0.01)
+    async with Simulator(1, scale=0.1, faults={"prod": [fault]}) as fleet:
+        code, body, _ = await _get(session, fleet["prod"], "/api/2.0/preview/scim/v2/Users")
+        assert (code, orjson.loads(body)["error_code"]) == (504, "TEMPORARILY_UNAVAILABLE")
 
 
 async def test_a_whole_account_starts_at_once() -> None:
