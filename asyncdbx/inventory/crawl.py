@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import cast
 
 from asyncdbx.catalog.limits import Limit
@@ -17,6 +18,7 @@ from asyncdbx.fleet import Fleet, Part, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
 from asyncdbx.inventory.missing import Missing, missing_of, missing_parents
 from asyncdbx.inventory.resources import RESOURCES
+from asyncdbx.inventory.rows import Row
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, State, Unit
 from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
@@ -29,6 +31,7 @@ __all__ = ["Crawl", "Listing"]
 AHEAD = 4
 
 AT_ONCE = 2**20  # bytes of a page held until it is whole; of a larger one they are staged
+BODY = itemgetter(Row._fields.index("body"))
 CHANCES = 3  # for a page that changes while it is read
 
 # Told how a listing ended; returns that with what became of it.
@@ -248,7 +251,7 @@ class Crawl:
                 for found in part.records:
                     held.rows.extend(found.rows)
                     held.children.extend(found.children)
-                    size += sum(len(row.body) for row in found.rows)
+                    size += sum(map(len, map(BODY, found.rows)))
                 if part.ends_page:
                     self._commit(listing, number, held, part)
                 elif size >= AT_ONCE:

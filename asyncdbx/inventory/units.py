@@ -121,9 +121,12 @@ def read(
     source = resource.sources[step.number]
     arguments = cast("dict[str, Any]", orjson.loads(done.key))
     to_fetch = None if step.fetch else source.fetch
-    row_of = _row_reader(source, arguments, fetched_at)
-    children_of = _children_reader(done, source, arguments, followers)
+    # What is alike for all records is done once: this runs for each of millions.
+    id_of = source.id.reader(arguments)
+    name_of = source.name.reader(arguments) if source.name else _nothing
+    parent_of = source.parent.reader(arguments) if source.parent else _nothing
     found = Found([], [])
+    follow = _follower(done, source, arguments, followers, found.children)
     for raw, record in records:
         if not isinstance(record, dict):
             raise BadAnswer(f"a record of {source.endpoint} is no object")
@@ -135,9 +138,11 @@ def read(
                     unit(done.workspace, resource.name, whole, to_fetch.arguments(known))
                 )
                 continue
-            found.rows.append(row_of(raw, known))
-            if children_of:
-                found.children.extend(children_of(known))
+            # A record without its id is kept all the same, under a name made of its bytes.
+            id_ = id_of(known) or f"?{_digest(raw)}"
+            found.rows.append(Row(id_, name_of(known), parent_of(known), raw, fetched_at))
+            if follow:
+                follow(known)
         except KeyError as missing:
             raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
         except (AttributeError, TypeError, ValueError) as error:
@@ -145,26 +150,14 @@ def read(
     return found
 
 
-def _row_reader(
-    source: Source, arguments: Record, fetched_at: int
-) -> Callable[[bytes, Record], Row]:
-    """Return what makes rows of the records of one answer; what is alike is done once."""
-    id_of = source.id.reader(arguments)
-    name_of = source.name.reader(arguments) if source.name else _nothing
-    parent_of = source.parent.reader(arguments) if source.parent else _nothing
-
-    def row(raw: bytes, record: Record) -> Row:
-        # A record without its id is kept all the same, under a name made of its bytes.
-        identifier = id_of(record) or f"?{_digest(raw)}"
-        return Row(identifier, name_of(record), parent_of(record), raw, fetched_at)
-
-    return row
-
-
-def _children_reader(
-    done: Unit, source: Source, arguments: Record, followers: Followers
-) -> Callable[[Record], Iterable[Unit]] | None:
-    """Return what makes the units that follow from a record; None if none ever does."""
+def _follower(
+    done: Unit,
+    source: Source,
+    arguments: Record,
+    followers: Followers,
+    children: list[Unit],
+) -> Callable[[Record], None] | None:
+    """Return what adds the units that follow from a record; None if none ever does."""
     follows = [
         (name, Step(number), follow.arguments)
         for name, number, follow in followers.get(done.resource, ())
@@ -174,14 +167,14 @@ def _children_reader(
     if not follows and tree is None:
         return None
 
-    def children(record: Record) -> Iterable[Unit]:
+    def follow(record: Record) -> None:
         if tree is not None and tree.is_directory(record):
-            yield from _below(done, tree, arguments[tree.argument], record)
+            children.extend(_below(done, tree, arguments[tree.argument], record))
         for name, step, asked_of in follows:
             if (asked := asked_of(record)) is not None:
-                yield unit(done.workspace, name, step, asked)
+                children.append(unit(done.workspace, name, step, asked))
 
-    return children
+    return follow
 
 
 def _below(done: Unit, tree: Tree, directory: str, record: Record) -> Iterable[Unit]:

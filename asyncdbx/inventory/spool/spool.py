@@ -37,7 +37,7 @@ from asyncdbx.inventory.spool.repeats import Repeats
 
 __all__ = ["Spool"]
 
-FLUSH_BYTES = 2**20  # of records that wait, at most
+FLUSH_RECORDS = 5_000  # that wait, at most
 SHOWN_FAILURES = 5
 SOME = 1_000  # rows read at once
 
@@ -94,7 +94,7 @@ class Spool:
         self._listings = {(at.workspace, at.resource): at for at in _load(db)}
         self._in_hand: dict[int, InHand] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
-        self._waiting = 0  # bytes
+        self._waiting = 0  # records
         self._samples: list[Sample] = []
         about = dict(db.execute("SELECT name, value FROM run"))
         self.run_id: str = about["run_id"]
@@ -225,7 +225,7 @@ class Spool:
         """Take what fetching a unit gave; all of it reaches the file, or nothing.
 
         It is written together with its neighbours by the next :meth:`flush`, which is up
-        to the caller; beyond a mebibyte it does not wait for that.
+        to the caller; beyond 5,000 records it does not wait for that.
 
         Args:
             unit_id: A unit in the caller's hand.
@@ -258,14 +258,14 @@ class Spool:
             if records:
                 whose = unit_id if unit.chained else None
                 listing.new_records.setdefault(whose, []).extend(records)
-                self._waiting += sum(len(record.body) for record in records)
+                self._waiting += len(records)
             listing.take(Outcome(outcome, cursor, int(kept), error, unit_id))
             listing.calls += calls
             listing.throttled += throttled
             listing.touched_at = now()
             self._dirty[listing] = None
             self._add(followers)
-            if self._waiting >= FLUSH_BYTES:
+            if self._waiting >= FLUSH_RECORDS:
                 self.flush()
 
     def note_calls(self, unit_id: int, calls: int, throttled: int = 0) -> None:
