@@ -340,7 +340,11 @@ class Engine:
         ticket.throttled_since = None
         ticket.failures += 1
         wait = self._retry.wait(
-            error, safe=ticket.safe, failures=ticket.failures, rng=self._rng
+            error,
+            safe=ticket.safe,
+            failures=ticket.failures,
+            took=now - ticket.sent_at,
+            rng=self._rng,
         )
         if wait is None:
             self._finish(ticket, None, error)

@@ -43,15 +43,20 @@ class RetryPolicy:
         longest_wait: Upper bound of any wait.
         throttled_for: How long one call may be answered with nothing but 429; and a lane,
             before all that wait in it are given up.
+        slow: A server that fails only after so long has tried: a directory that it cannot
+            list in its own minute is not listed in the next one either (DBFS).
+        slow_attempts: Sends that may fail in that way.
     """
 
     attempts: int = 6
     first_wait: float = 0.5
     longest_wait: float = 30.0
     throttled_for: float = 900.0
+    slow: float = 45.0
+    slow_attempts: int = 2
 
     def wait(
-        self, error: CallError, *, safe: bool, failures: int, rng: Random
+        self, error: CallError, *, safe: bool, failures: int, took: float, rng: Random
     ) -> float | None:
         """Return the seconds to wait before sending again, or None to give up.
 
@@ -59,13 +64,16 @@ class RetryPolicy:
             error: The last failure; not a 429, which the lane answers.
             safe: The endpoint may be repeated though the call may have been processed.
             failures: Sends that have failed so far; 1 after the first.
+            took: Seconds that the last one took to fail.
             rng: Source of jitter, so that a test can seed it.
 
         Source:
             Full jitter: Brooker, "Exponential Backoff And Jitter", AWS Architecture
             Blog, 2015. Retry-After is never shrunk by it: a call sent early is refused.
         """
-        if failures >= self.attempts or not worth_repeating(error, safe=safe):
+        in_vain = took >= self.slow and isinstance(error, ApiError)
+        attempts = self.slow_attempts if in_vain else self.attempts
+        if failures >= attempts or not worth_repeating(error, safe=safe):
             return None
         retry_after = error.retry_after if isinstance(error, ApiError) else None
         if retry_after is not None:
