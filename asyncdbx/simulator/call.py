@@ -82,6 +82,7 @@ class Call:
         now: Simulated time, in seconds since 1970.
         headers: As sent; names in any case, if they came through a socket.
         caller: Who sends it: an application id, or "" for the user of the token.
+        epoch: Of the page tokens that are good now; those of another have expired.
     """
 
     method: str
@@ -92,6 +93,7 @@ class Call:
     now: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: str = ""
+    epoch: int = 0
     _json: Json | None = None
 
     def json(self) -> Json:

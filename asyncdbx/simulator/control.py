@@ -9,6 +9,7 @@
   ``/_simulator/start?workspace=dev``
 * ``GET /_simulator/logins?workspace=dev``: how often somebody logged in there
 * ``POST /_simulator/revoke?workspace=dev``: its OAuth tokens are no longer let in
+* ``POST /_simulator/expire?workspace=dev``: page tokens given out so far are refused
 * ``POST /_simulator/quota?workspace=dev``, body ``{"group", "calls", "seconds"}``: so many
   calls in so many seconds from now on
 * ``POST /_simulator/faults?workspace=dev``, body ``[{"path_prefix", "kind", "times",
@@ -94,6 +95,8 @@ async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> 
         await workspace.go_dark()
     elif action == "revoke":
         workspace.logins.revoke()
+    elif action == "expire":
+        workspace.expire_page_tokens()
     elif action == "faults":
         workspace.faults[:] = [Fault(**fault) for fault in orjson.loads(body)]
     elif action == "quota":

@@ -70,7 +70,7 @@ class Desk:
 
         ``clock`` is monotonic, in seconds.
         """
-        call.headers = headers
+        call.headers, call.epoch = headers, self.world.epoch
         try:
             return self._admit(call, clock)
         except Refusal as refusal:

@@ -48,21 +48,21 @@ class Pages:
             return {self.key: items} if items else {}
         mood = crc32(f"{digest}/{start}".encode()) if self.moody else 7
         if mood % 8 == 0 and start < len(items) and not empty_before:
-            return self._empty(_token(start, digest, empty=True), mood)
+            return self._empty(_token(start, digest, call.epoch, empty=True), mood)
         if mood % 8 == 1:
             size = max(1, size // 2)
-        return self._page(
-            items[start : start + size], start + size < len(items), start + size, digest
-        )
+        end = start + size
+        token = _token(end, digest, call.epoch) if end < len(items) else None
+        return self._page(items[start:end], token, digest)
 
     def start(self, call: Call) -> int:
         """Return at which item the page of ``call`` starts."""
         return self._start(call, self._digest(call))[0]
 
-    def _page(self, page: Sequence[Any], more: bool, end: int, digest: int) -> Json:  # noqa: FBT001 - private
+    def _page(self, page: Sequence[Any], token: str | None, digest: int) -> Json:
         answer: Json = {self.key: page} if page else {}
-        if more:
-            answer["next_page_token"] = _token(end, digest)
+        if token is not None:
+            answer["next_page_token"] = token
         elif digest % 2 and page:
             answer["next_page_token"] = ""
         return answer
@@ -93,22 +93,25 @@ class Pages:
         token = call.parameters.get(self.token)
         if not token:
             return 0, False
-        start, bound_to, empty = _read(str(token))
+        start, bound_to, epoch, empty = _read(str(token))
+        if epoch != call.epoch:
+            raise invalid("The page token has expired.")
         if bound_to != digest:
             raise invalid("The page token does not belong to these parameters.")
         return start, empty
 
 
-def _token(start: int, digest: int, *, empty: bool = False) -> str:
-    text = f"{start}.{digest:08x}.{int(empty)}".encode()
+def _token(start: int, digest: int, epoch: int, *, empty: bool = False) -> str:
+    text = f"{start}.{digest:08x}.{epoch}.{int(empty)}".encode()
     return base64.b64encode(_TOKEN_MARK + text + b" " * ((1 - len(text)) % 3)).decode()
 
 
-def _read(token: str) -> tuple[int, int, bool]:
+def _read(token: str) -> tuple[int, int, int, bool]:
     try:
         raw = base64.b64decode(token, validate=True)
-        start, digest, empty = raw.removeprefix(_TOKEN_MARK).decode().strip().split(".")
-        return int(start), int(digest, 16), empty == "1"
+        start, *others = raw.removeprefix(_TOKEN_MARK).decode().strip().split(".")
+        digest, epoch, empty = others
+        return int(start), int(digest, 16), int(epoch), empty == "1"
     except (binascii.Error, ValueError):
         raise invalid("Invalid page token.") from None
 

@@ -102,6 +102,10 @@ class SimulatedWorkspace:
         """Return, by limit group, what was let through and what was refused."""
         return self.server.desk.stats()
 
+    def expire_page_tokens(self) -> None:
+        """Refuse, from now on, every page token given out so far."""
+        self.world.epoch += 1
+
     async def stop(self) -> None:
         """Switch it off: open connections are reset, new ones refused."""
         await self.server.stop()

@@ -77,6 +77,7 @@ class World:
         services: Every service family there is here.
         facts: What the fleet tells its hosts (workspaces, account id, where to log in).
         skew: How far the clock of this host is ahead of the real one, in seconds.
+        epoch: How often the page tokens given out so far were made to expire.
         trees: Generated ones in DBFS; no part of the truth.
     """
 
@@ -89,6 +90,7 @@ class World:
     services: tuple[type[Service], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     skew: float = 0.0
+    epoch: int = 0
     trees: Sequence[GeneratedTree] = ()
     _services: dict[type[Service], Service] = field(
         default_factory=dict[type[Service], Service]

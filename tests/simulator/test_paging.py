@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 import pytest
+from direct import Direct
 
 from asyncdbx.simulator.call import Call, Refusal
 from asyncdbx.simulator.paging import Pages, next_body, numbered, unity
 
 ITEMS = list(range(1000))
+JOBS = "/api/2.2/jobs/list"
 
 
 def _call(path: str = "/api/x", /, **query: Any) -> Call:
@@ -90,6 +92,23 @@ def test_a_token_is_bound_to_all_other_parameters(path: str, query: dict[str, An
     Pages("items").cut(_call(filter="a", page_token=token), ITEMS)
     with pytest.raises(Refusal, match="does not belong"):
         Pages("items").cut(_call(path, **query, page_token=token), ITEMS)
+
+
+def test_page_tokens_expire(direct: Direct) -> None:
+    """All that were given out so far; a listing that begins anew is whole."""
+    query = {"limit": 5, "expand_tasks": "true"}
+    token = direct.get(JOBS, **query)["next_page_token"]
+    assert "jobs" in direct.get(JOBS, **query, page_token=token)
+    for _ in range(2):
+        direct.workspace.expire_page_tokens()
+        refused = direct.get(JOBS, **query, page_token=token)
+        assert (direct.status, refused["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert refused["message"] == "The page token has expired."
+        fresh = direct.get(JOBS, **query)["next_page_token"]
+        assert fresh != token
+        token = fresh
+    found = [job["job_id"] for job in direct.every(JOBS, "jobs", **query)]
+    assert found == [job["job_id"] for job in direct.workspace.truth("jobs")]
 
 
 def test_sizes_beyond_the_maximum_are_cut_or_refused() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -247,6 +248,21 @@ async def test_large_answers_are_compressed_for_who_accepts_it(
             _, body, headers = await _get(session, fleet["prod"], "/api/2.2/jobs/list")
             assert headers.get("Content-Encoding") == expected
             assert len(orjson.loads(body)) > 0
+
+
+async def test_page_tokens_expire_of_one_workspace(session: aiohttp.ClientSession) -> None:
+    """At the control port; the tokens of others are as good as before."""
+    async with Simulator(2, scale=0.1) as fleet:
+        paths: list[tuple[SimulatedWorkspace, str]] = []
+        for workspace in fleet.workspaces:
+            path = "/api/2.1/clusters/list?page_size=2"
+            page = orjson.loads((await _get(session, workspace, path))[1])
+            paths.append((workspace, f"{path}&page_token={quote(page['next_page_token'])}"))
+        control = f"{fleet.control_url}/_simulator/expire?workspace=prod"
+        async with session.post(control) as response:
+            assert response.status == 200
+        codes = [(await _get(session, *each))[0] for each in paths]
+        assert codes == [400, 200]
 
 
 def _run(tmp_path: Path, *arguments: str) -> "subprocess.Popen[bytes]":
