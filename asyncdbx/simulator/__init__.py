@@ -12,12 +12,14 @@ It shares no code with the client it tests, so that a mistake would have to be m
 from asyncdbx.simulator.faults import Fault
 from asyncdbx.simulator.fleet import Settings, Simulator
 from asyncdbx.simulator.identity import IdentityHost
+from asyncdbx.simulator.ledger import Calls
 from asyncdbx.simulator.logins import Logins
 from asyncdbx.simulator.quota import LaneStats
 from asyncdbx.simulator.workspace import SimulatedWorkspace
 from asyncdbx.simulator.world import Row
 
 __all__ = [
+    "Calls",
     "Fault",
     "IdentityHost",
     "LaneStats",

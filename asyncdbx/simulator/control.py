@@ -5,6 +5,8 @@
 * ``GET /_simulator/generated?workspace=prod``: what listings of its generated trees come
   to: ``{"roots", "entries", "directories", "bytes", "digest"}``, as ``Summary`` says
 * ``GET /_simulator/stats[?workspace=prod]``: by workspace and limit group
+* ``GET /_simulator/calls[?workspace=prod]``: by workspace, what became of the calls that
+  were let through: ``{"accepted", "unheard", "repeated", "most"}``, as ``Calls`` says
 * ``POST /_simulator/stop?workspace=dev``, ``/_simulator/dark?workspace=dev``, and
   ``/_simulator/start?workspace=dev``
 * ``GET /_simulator/logins?workspace=dev``: how often somebody logged in there
@@ -60,10 +62,8 @@ class ControlPort:
 
     async def _answer(self, request: BaseRequest) -> Any:
         action = request.path.removeprefix("/_simulator/")
-        if action == "fleet":
-            return {name: _facts(workspace) for name, workspace in self._workspaces.items()}
-        if action == "stats":
-            return self._stats(request.query.get("workspace"))
+        if action in _OF_EACH:
+            return {each.name: _OF_EACH[action](each) for each in self._chosen(request)}
         workspace = self._workspaces[request.query.get("workspace", "")]
         if action == "truth":
             return [
@@ -76,14 +76,16 @@ class ControlPort:
             return {"requests": logins.requests, "issued": len(logins.issued)}
         return await _switched(workspace, action, await request.read())
 
-    def _stats(self, name: str | None) -> Any:
-        chosen = self._workspaces if name is None else {name: self._workspaces[name]}
-        return {
-            workspace.name: {
-                group: lane_json(lane) for group, lane in workspace.stats().items()
-            }
-            for workspace in chosen.values()
-        }
+    def _chosen(self, request: BaseRequest) -> list[SimulatedWorkspace]:
+        name = request.query.get("workspace")
+        return [*self._workspaces.values()] if name is None else [self._workspaces[name]]
+
+
+async def _generated(workspace: SimulatedWorkspace) -> Any:
+    """Count in a thread: meanwhile the workspaces answer, if more slowly."""
+    summary = await asyncio.to_thread(workspace.generated)
+    roots = [tree.root for tree in workspace.world.trees]
+    return {"roots": roots, **asdict(summary)}
 
 
 async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> Any:
@@ -108,19 +110,23 @@ async def _switched(workspace: SimulatedWorkspace, action: str, body: bytes) -> 
     return {}
 
 
-async def _generated(workspace: SimulatedWorkspace) -> Any:
-    """Count in a thread: meanwhile the workspaces answer, if more slowly."""
-    summary = await asyncio.to_thread(workspace.generated)
-    roots = [tree.root for tree in workspace.world.trees]
-    return {"roots": roots, **asdict(summary)}
-
-
 def _facts(workspace: SimulatedWorkspace) -> Any:
     return {
         "host": workspace.host,
         "requests": workspace.requests,
         "resources": workspace.resources(),
     }
+
+
+def _stats(workspace: SimulatedWorkspace) -> Any:
+    return {group: lane_json(lane) for group, lane in workspace.stats().items()}
+
+
+def _calls(workspace: SimulatedWorkspace) -> Any:
+    return asdict(workspace.calls())
+
+
+_OF_EACH = {"fleet": _facts, "stats": _stats, "calls": _calls}
 
 
 def lane_json(lane: LaneStats) -> Any:

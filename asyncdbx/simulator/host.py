@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -21,9 +21,11 @@ from aiohttp.web_request import BaseRequest, FileField
 
 from asyncdbx.simulator.call import Call, Reply
 from asyncdbx.simulator.dark import DarkPort
-from asyncdbx.simulator.desk import Desk, parse_query
+from asyncdbx.simulator.desk import Admitted, Desk, parse_query
+from asyncdbx.simulator.ledger import Ledger
 from asyncdbx.simulator.port import ADDRESS
 
+Serve = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 _LARGEST_BODY = 64 * 2**20  # bytes
 _WORTH_COMPRESSING = 1024  # bytes
 _PATIENCE = 0.01  # seconds until a handler is cancelled; 0 would mean for ever
@@ -38,6 +40,39 @@ class Fuse:
     seconds: float | None = None
 
 
+class InPieces(web.StreamResponse):
+    """An answer whose body is made while it is sent, no faster than it is read."""
+
+    def __init__(
+        self, pieces: Iterable[bytes], status: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(status=status, headers=headers)
+        self.enable_chunked_encoding()
+        self._pieces = pieces
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the body, once."""
+        pieces, self._pieces = self._pieces, ()
+        for piece in pieces:
+            await self.write(piece)
+        await super().write_eof(data)
+
+
+class Connections(web.Server):
+    """The connections of a host; tells a ledger of each that ends."""
+
+    def __init__(self, ledger: Ledger, serve: Serve, **options: Any) -> None:
+        super().__init__(serve, access_log=None, **options)
+        self._ledger = ledger
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """Note the end; a client that had read all it was sent ends without an error."""
+        self._ledger.ended(handler, by_reset=exc is not None)
+        super().connection_lost(handler, exc)
+
+
 @dataclass
 class Host:
     """A server that can be switched off, with its connections reset, and on again.
@@ -45,6 +80,7 @@ class Host:
     Attributes:
         latency: Mean time an answer takes, in seconds; it varies by a fifth.
         compress: Whether a large answer is sent as gzip to whoever accepts it.
+        ledger: What became of the calls that were let through.
     """
 
     desk: Desk
@@ -54,8 +90,9 @@ class Host:
     port: int = 0
     fuse: Fuse = field(default_factory=Fuse)
     requests: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
     _server: asyncio.Server | None = None
-    _protocols: web.Server | None = None
+    _protocols: Connections | None = None
     _dark: DarkPort | None = None
 
     @property
@@ -74,10 +111,10 @@ class Host:
             return
         self._end_darkness()
         loop = asyncio.get_running_loop()
-        self._protocols = web.Server(
+        self._protocols = Connections(
+            self.ledger,
             self._serve,
             request_factory=partial(BaseRequest, loop=loop, client_max_size=_LARGEST_BODY),
-            access_log=None,
             handler_cancellation=False,
         )
         self._server = await loop.create_server(
@@ -110,21 +147,24 @@ class Host:
 
     async def _serve(self, request: BaseRequest) -> web.StreamResponse:
         self._burn()
+        self.ledger.asked(request.protocol)
         arrived = monotonic()  # uvloop's own clock ticks in whole milliseconds
         call = await self._call(request)
         admitted = self.desk.admit(call, request.headers, arrived)
         if isinstance(admitted, Reply):
             return self._response(request, admitted)
+        self.ledger.accepted += 1
+        reply = await self._done(admitted)
+        return await self._handed_over(request, call, reply)
+
+    async def _done(self, admitted: Admitted) -> Reply:
         try:
             seconds = self._latency() + admitted.delay
             if seconds:
                 await asyncio.sleep(seconds)
-            reply = self.desk.answer(admitted)
+            return self.desk.answer(admitted)
         finally:
             admitted.lane.leave()
-        if reply.pieces is not None:
-            return await self._streamed(request, reply)
-        return self._response(request, reply)
 
     def _latency(self) -> float:
         if not self.latency:
@@ -150,38 +190,40 @@ class Host:
         task = asyncio.get_running_loop().create_task(self.stop())
         task.add_done_callback(lambda done: done.exception())
 
-    def _response(self, request: BaseRequest, reply: Reply) -> web.Response:
+    async def _handed_over(
+        self, request: BaseRequest, call: Call, reply: Reply
+    ) -> web.StreamResponse:
+        """Send the answer of a call that was let through, and note what became of it."""
+        response = self._response(request, reply)
+        if reply.broken:
+            return response
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:  # aiohttp tries again, and ends the connection
+            self.ledger.unheard += self.running
+        else:
+            name, success = f"{call.method} {request.raw_path}", reply.status < 400
+            self.ledger.answered(request.protocol, name, call.body, success=success)
+        return response
+
+    def _response(self, request: BaseRequest, reply: Reply) -> web.StreamResponse:
         if reply.broken:
             return broken(request, reply)
-        body, headers = reply.body, self._headers(reply)
-        if len(body) > _WORTH_COMPRESSING and self._compresses(request):
-            body = b"".join(_gzip([body]))
+        headers, pieces = self._headers(reply), reply.pieces or (reply.body,)
+        large = reply.pieces is not None or len(reply.body) > _WORTH_COMPRESSING
+        if self.compress and large and _accepts_gzip(request):
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, status=reply.status, headers=headers)
-
-    async def _streamed(self, request: BaseRequest, reply: Reply) -> web.StreamResponse:
-        """Send an answer while it is made, no faster than it is read."""
-        pieces, headers = reply.pieces or (), self._headers(reply)
-        if self._compresses(request):
             pieces = _gzip(pieces)
-            headers["Content-Encoding"] = "gzip"
-        response = web.StreamResponse(status=reply.status, headers=headers)
-        response.enable_chunked_encoding()
-        with suppress(ConnectionError):  # aiohttp finds out by itself that nobody is there
-            await response.prepare(request)
-            for piece in pieces:
-                await response.write(piece)
-            await response.write_eof()
-        return response
+        if reply.pieces is not None:
+            return InPieces(pieces, reply.status, headers)
+        return web.Response(body=b"".join(pieces), status=reply.status, headers=headers)
 
     def _headers(self, reply: Reply) -> dict[str, str]:
         headers = {**reply.headers, "Content-Type": reply.content_type}
         if self.desk.world.skew:
             headers["Date"] = formatdate(self.desk.world.wall_clock(), usegmt=True)
         return headers
-
-    def _compresses(self, request: BaseRequest) -> bool:
-        return self.compress and "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 async def _body(request: BaseRequest) -> bytes:
@@ -196,6 +238,10 @@ def _form_value(value: Any) -> str:
     if isinstance(value, FileField):
         return base64.b64encode(value.file.read()).decode()
     return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _accepts_gzip(request: BaseRequest) -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 def _gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from asyncdbx.simulator.call import Json
 from asyncdbx.simulator.faults import Fault
 from asyncdbx.simulator.generated import Summary
 from asyncdbx.simulator.host import Host
+from asyncdbx.simulator.ledger import Calls
 from asyncdbx.simulator.logins import Logins
 from asyncdbx.simulator.quota import LaneStats
 from asyncdbx.simulator.world import Row, World
@@ -101,6 +102,10 @@ class SimulatedWorkspace:
     def stats(self) -> dict[str, LaneStats]:
         """Return, by limit group, what was let through and what was refused."""
         return self.server.desk.stats()
+
+    def calls(self) -> Calls:
+        """Return what became of the calls that were let through."""
+        return self.server.ledger.calls()
 
     def expire_page_tokens(self) -> None:
         """Refuse, from now on, every page token given out so far."""
