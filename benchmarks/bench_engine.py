@@ -73,7 +73,7 @@ def instructions(port: int) -> dict[str, float]:
 def counted_by_valgrind(port: int, client: str, count: int) -> int:
     """Return all instructions of a client that makes ``count`` calls."""
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*valgrind, *script("engine_client.py", client, port, count)],
         env={**os.environ, "PYTHONHASHSEED": "0"},
         check=True,

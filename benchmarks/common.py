@@ -49,7 +49,7 @@ def run(
     """
     started = time.perf_counter()
     with Path(log or os.devnull).open("wb") as printed:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
+        process = subprocess.Popen(
             command, env={**os.environ, **(env or {})}, stdout=printed, stderr=printed
         )
         _, status, usage = os.wait4(process.pid, 0)
@@ -61,7 +61,7 @@ def run(
 
 def output(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Run a command that must succeed and return what it printed."""
-    done = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(
         command,
         env={**os.environ, **(env or {})},
         check=True,
@@ -121,7 +121,7 @@ def _machine_seconds() -> float | None:
 def serving(name: str, *arguments: object) -> Generator[int]:
     """Run a server of this folder beside the block, and give the port that it prints."""
     command = script(name, *arguments)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())
