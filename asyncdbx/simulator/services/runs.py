@@ -32,7 +32,8 @@ class Runs(Service):
         seeded = (run(self.random, n, self.random.choice(jobs)) for n in range(count))
         self.records: dict[str, Json] = {str(record["run_id"]): record for record in seeded}
         self._newest: list[str] = []
-        self._task_keys: dict[str, list[str]] = {}
+        keys = {job["job_id"]: _task_keys(job["settings"]) for job in jobs}
+        self._task_keys = {id_: keys[r["job_id"]] for id_, r in self.records.items()}
         self._lives: dict[str, Life] = {}
         self._results: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
@@ -76,15 +77,14 @@ class Runs(Service):
     def run_now(self, call: Call) -> Json:
         """Start a run; with a token that was used before, return that run."""
         job = self.world.state(Jobs).known(call)
-        tasks = [task.get("task_key", "") for task in job["settings"].get("tasks", ())]
-        run_id = self._begin(call, job["settings"]["name"], job["job_id"], tasks)
+        settings = job["settings"]
+        run_id = self._begin(call, settings["name"], job["job_id"], _task_keys(settings))
         return {"run_id": int(run_id), "number_in_job": int(run_id)}
 
     @route("POST", *paths("runs/submit"))
     def submit(self, call: Call) -> Json:
         """Start a run without a job."""
-        tasks = [task.get("task_key", "") for task in call.json().get("tasks", ())]
-        name = call.text("run_name", "Untitled")
+        name, tasks = call.text("run_name", "Untitled"), _task_keys(call.json())
         return {"run_id": int(self._begin(call, name, digits(self.random), tasks))}
 
     @route("POST", *paths("runs/cancel"))
@@ -200,14 +200,13 @@ class Runs(Service):
         return shown | ({"has_more": True} if overflows(whole, ARRAYS) else {})
 
     def _tasks_of(self, record: Json) -> list[Json]:
-        keys = self._task_keys.get(str(record["run_id"]))
-        if keys is None:
-            keys = self._job_tasks(str(record["job_id"]))
+        keys = self._task_keys[str(record["run_id"])]
         return [task_run(record, position, key) for position, key in enumerate(keys)]
 
-    def _job_tasks(self, job_id: str) -> list[str]:
-        job: Json = self.world.state(Jobs).records.get(job_id, {"settings": {}})
-        return [task["task_key"] for task in job["settings"].get("tasks", ())]
+
+def _task_keys(settings: Json) -> list[str]:
+    """Return what the tasks were called when a run began; a job may change later."""
+    return [task.get("task_key", "") for task in settings.get("tasks", ())]
 
 
 def _wanted(call: Call, record: Json) -> bool:
