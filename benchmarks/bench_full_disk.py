@@ -201,7 +201,8 @@ class Disk:
 
 
 def stopped_at(said: str) -> str:
-    """Return what could not be written."""
+    """Return what could not be written, as the last line says."""
+    said = said.splitlines()[-1] if said.strip() else ""
     words = said.partition(" could not be written")[0]
     if not words or words == said:
         return "-" if "disk is full" not in said else "its folder"

@@ -126,11 +126,17 @@ async def test_an_object_whose_arrays_come_in_pages_is_whole(
     jobs = profiles["prod"].truth("jobs")
     largest = max(jobs, key=lambda job: len(job["settings"].get("tasks", ())))
     async with Fleet.from_profiles("prod") as fleet:
-        page = await fleet["prod"].fetch("jobs.get", {"job_id": largest["job_id"]})
-    ((_, document),) = page.records
+        key = {"job_id": largest["job_id"]}
+        pages = [page async for page in fleet["prod"].fetch("jobs.get", key)]
+        (first, *others, last) = pages
+        again = [page async for page in fleet["prod"].fetch("jobs.get", key, first.cursor)]
+    ((raw, document),) = last.records
     assert document["settings"]["tasks"] == largest["settings"]["tasks"]
-    assert (page.cursor, page.throttles) == (None, 0)
-    assert page.calls == max(1, -(-len(largest["settings"]["tasks"]) // 100))
+    assert (last.cursor, first.records) == (None, [])
+    assert sum(page.calls for page in pages) == len(pages)
+    assert len(pages) == -(-len(largest["settings"]["tasks"]) // 100)
+    assert len(again) == len(others) + 1
+    assert again[-1].records == [(raw, document)]
 
 
 async def test_a_failure_in_the_middle_of_an_object_is_named(profiles: Simulator) -> None:
@@ -139,8 +145,9 @@ async def test_a_failure_in_the_middle_of_an_object_is_named(profiles: Simulator
     (job, *_) = profiles["prod"].truth("jobs")
     async with Fleet.from_profiles("prod") as fleet:
         with pytest.raises(Incomplete, match=r"^jobs\.get on prod: .* goes back") as caught:
-            await fleet["prod"].fetch("jobs.get", {"job_id": job["job_id"]})
-    assert caught.value.calls == 2
+            async for page in fleet["prod"].fetch("jobs.get", {"job_id": job["job_id"]}):
+                assert page.records == []
+    assert caught.value.calls == 1
 
 
 def test_a_profile_that_is_not_there(profiles: Simulator) -> None:

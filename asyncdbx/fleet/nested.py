@@ -3,16 +3,64 @@
 import copy
 import itertools
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
 
 import orjson
 
 from asyncdbx.catalog import Endpoint
+from asyncdbx.catalog.paging import Page, Pager
 from asyncdbx.errors import BadAnswer
 from asyncdbx.fleet.pages import RawRecord
+from asyncdbx.json_stream import parse_document
 
-__all__ = ["joined"]
+__all__ = ["ObjectPages", "joined"]
+
+
+class ObjectPages:
+    """The pages of one object so far.
+
+    Args:
+        endpoint: Says which arrays are paged.
+        pager: Where they stand.
+        pages: Those that have come.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, pager: Pager, pages: Sequence[RawRecord] = ()
+    ) -> None:
+        self._endpoint = endpoint
+        self._pager = pager
+        self._pages = list(pages)
+
+    @classmethod
+    def resume(cls, endpoint: Endpoint, cursor: str) -> Self:
+        """Return the pages that had come when ``cursor`` was taken."""
+        state = orjson.loads(cursor)
+        pages = [(text.encode(), parse_document(text.encode())) for text in state["pages"]]
+        return cls(endpoint, Pager.resume(endpoint, state["at"]), pages)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Of the call for the next page."""
+        return self._pager.arguments
+
+    @property
+    def cursor(self) -> str:
+        """What has come so far, as JSON, to go on from there in another run."""
+        pages = [raw.decode() for raw, _ in self._pages]
+        return orjson.dumps({"at": self._pager.cursor, "pages": pages}).decode()
+
+    def take(self, page: RawRecord) -> RawRecord | None:
+        """Take the next page; return the whole object if it was the last.
+
+        Raises:
+            BadAnswer: an array stands where none can be.
+            Incomplete: the pages cannot be followed to their end.
+        """
+        self._pages.append(page)
+        self._pager.advance(Page(1, b"", page[1], found=True))
+        return joined(self._endpoint, self._pages) if self._pager.done else None
 
 
 def joined(endpoint: Endpoint, pages: Sequence[RawRecord]) -> RawRecord:

@@ -11,14 +11,14 @@ from yarl import URL
 from asyncdbx import catalog
 from asyncdbx.catalog.encode import query_text
 from asyncdbx.catalog.limits import Limit, Limits
-from asyncdbx.catalog.paging import Page, Pager
+from asyncdbx.catalog.paging import Pager
 from asyncdbx.config import WorkspaceConfig, lane_key
 from asyncdbx.engine import Engine, LaneQueue, Site, Ticket
 from asyncdbx.engine.judgement import judge_document
 from asyncdbx.errors import BadAnswer, CallError, UsageError
 from asyncdbx.fleet.arrivals import listing_parts
 from asyncdbx.fleet.lanes import new_lane
-from asyncdbx.fleet.nested import joined
+from asyncdbx.fleet.nested import ObjectPages
 from asyncdbx.fleet.pages import BadRecord, Keep, Part, RawRecord, Reading, whole
 from asyncdbx.fleet.tree import tree_of
 from asyncdbx.fleet.walk import Walk
@@ -144,34 +144,42 @@ class Workspace:
         reading = Reading(keep, raw, bad_record)
         return listing_parts(self._engine, make, pager, reading)
 
-    async def fetch(self, endpoint: str, arguments: Mapping[str, Any]) -> Part[RawRecord]:
-        """Return one object as a page of one record, whole: inner arrays are paged through.
+    async def fetch(
+        self,
+        endpoint: str,
+        arguments: Mapping[str, Any],
+        cursor: str | None = None,
+    ) -> AsyncGenerator[Part[RawRecord]]:
+        """Yield one object as a page of one record, whole: its inner arrays come in pages.
+
+        Before the last of them, each gives a part without a record, whose cursor holds
+        what has come so far.
 
         Args:
             endpoint: A call whose answer is an object.
             arguments: By the SDK's names.
+            cursor: Of a part that an earlier run was given, to go on from there.
 
         Raises:
             UsageError, Incomplete, CallError: as ``list``.
         """
         known = self.endpoint(endpoint)
-        pager = Pager.start(known, arguments)
-        parts: list[RawRecord] = []
-        calls = throttles = 0
-        try:
-            while not pager.done:
-                ticket = self.ticket(endpoint, pager.arguments)
-                ticket.decode = _whole
-                raw, document = await self.run(ticket)
-                parts.append((raw, document))
-                calls, throttles = calls + ticket.calls, throttles + ticket.throttles
-                pager.advance(Page(1, b"", document, found=True))
-            whole_object = joined(known, parts)
-        except CallError as error:
-            error.calls += calls
-            self._site.sign(error, endpoint)
-            raise
-        return Part([whole_object], True, None, calls, throttles)
+        resumed = cursor and ObjectPages.resume(known, cursor)
+        pages = resumed or ObjectPages(known, Pager.start(known, arguments))
+        while True:
+            ticket = self.ticket(endpoint, pages.arguments)
+            ticket.decode = _whole
+            page = await self.run(ticket)
+            try:
+                whole = pages.take(page)
+            except CallError as error:
+                error.calls = ticket.calls
+                self._site.sign(error, endpoint)
+                raise
+            if whole is not None:
+                yield Part([whole], True, None, ticket.calls, ticket.throttles)
+                return
+            yield Part([], True, pages.cursor, ticket.calls, ticket.throttles)
 
     def walk(self, path: str) -> Walk:
         """Walk a tree and yield every entry below ``path``.

@@ -48,8 +48,9 @@ async def fetch_unit(
         if step.fetch or source.object:
             fetch = source.fetch
             endpoint = fetch.endpoint if step.fetch and fetch else source.endpoint
-            page = await workspace.fetch(endpoint, arguments)
-            yield Part(keep(page.records), True, None, page.calls, page.throttles)
+            async for page in workspace.fetch(endpoint, arguments, unit.cursor):
+                found = keep(page.records) if page.records else []
+                yield Part(found, True, page.cursor, page.calls, page.throttles)
             return
         parts = workspace.parts(
             source.endpoint, arguments, keep, unit.cursor, bad_record=bad_record

@@ -1,17 +1,21 @@
 """What a run lacks is said exactly, and can be fetched alone; or what came is merged."""
 
+import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from inventoried import by_key, fleet_of, table, taken
+from inventoried import Crawl, by_key, fleet_of, table, taken
 
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.errors import StoreError, UsageError
+from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.run import Watch
 from asyncdbx.inventory.verdict import Verdict
 from asyncdbx.simulator import Fault, Simulator
 
@@ -54,6 +58,24 @@ class Night:
     def versions(self) -> dict[str, int]:
         logs = self.folder.glob("[!_]*/_delta_log")
         return {log.parent.name: DeltaTable(log.parent).version() for log in logs}
+
+
+def when(condition: Callable[[Crawl], bool]) -> Watch:
+    """Return a watch that looks at the crawl in each turn until ``condition`` holds."""
+
+    @contextlib.asynccontextmanager
+    async def watch(crawl: Crawl) -> AsyncGenerator[None]:
+        async def look() -> None:
+            while not condition(crawl):  # noqa: ASYNC110 - nobody sets an event for us
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(look())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    return watch
 
 
 @pytest.fixture
@@ -135,6 +157,9 @@ async def test_another_fleet_is_refused(night: Night, unlimited: Limits) -> None
 
 async def test_without_a_run_nothing_can_be_missing(night: Night) -> None:
     """Which is a mistake of whoever asks."""
+    with pytest.raises(StoreError, match="there is no inventory in"):
+        await night.take(retry_failed=True)
+    Folder.open(night.folder)
     with pytest.raises(UsageError, match="there was no run yet in"):
         await night.take(retry_failed=True)
 
@@ -153,6 +178,63 @@ async def test_all_that_is_missing_is_in_a_table(night: Night) -> None:
         ("permissions", "parent", "clusters", "denied"),
     }
     assert all("HTTP 403" in row["error"] for row in rows if row["kind"] != "parent")
+
+
+async def test_pages_that_are_missing_are_fetched_from_where_they_begin(
+    night: Night,
+) -> None:
+    """Those before them are kept."""
+
+    def break_off(crawl: Crawl) -> bool:
+        if crawl.listings["prod", "job_runs"].calls < 2:
+            return False
+        night.fail("/api/2.2/jobs/runs/list", kind="500")
+        return True
+
+    await night.take("job_runs", watch=when(break_off))
+    (row,) = table(night.folder, "_missing")
+    assert (row["kind"], row["what"], row["status"]) == ("pages", "", "partial")
+    assert row["pages"] >= 2
+    night.fail()
+    before = night.prod.calls()
+    again = await night.take(retry_failed=True)
+    assert again.exit_code == 0
+    assert night.prod.calls().repeated == before.repeated
+    night.assert_true("job_runs")
+
+
+async def test_pages_whose_token_has_expired_begin_again(night: Night) -> None:
+    """Once, and without what the first ones brought; nothing is there twice."""
+
+    def expire(crawl: Crawl) -> bool:
+        if crawl.listings["prod", "job_runs"].calls < 2:
+            return False
+        night.prod.expire_page_tokens()
+        return True
+
+    verdict = await night.take("job_runs", watch=when(expire))
+    assert verdict.exit_code == 0
+    night.assert_true("job_runs")
+
+
+async def test_a_directory_that_takes_the_server_too_long_is_named(night: Night) -> None:
+    """Its size is unknown; everything else is complete, and that it is missing is said."""
+    directories = [each for each in night.prod.truth("dbfs") if each["is_dir"]]
+    path = max((each["path"] for each in directories), key=len)
+    fault = Fault("/api/2.0/dbfs/list", "timeout", argument=("path", path), seconds=0.01)
+    night.prod.faults.append(fault)
+    verdict = await night.take("dbfs", accept_partial=True)
+    (row,) = table(night.folder, "_missing")
+    assert (row["kind"], row["what"], row["status"]) == ("directory", path, "partial")
+    assert f"{path} is not listed, its size is unknown: " in verdict.listings[0].error
+    assert "HTTP 504" in row["error"]
+    seen = {each["id"] for each in table(night.folder, "dbfs")}
+    below = f"{path}/"
+    all_paths = {each["path"] for each in night.prod.truth("dbfs")}
+    assert seen == {each for each in all_paths if not each.startswith(below)}
+    night.fail()
+    assert (await night.take(retry_failed=True)).exit_code == 0
+    night.assert_true("dbfs")
 
 
 async def test_what_came_is_merged_if_that_is_accepted(night: Night) -> None:

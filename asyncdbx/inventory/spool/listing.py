@@ -162,10 +162,15 @@ class Listing:
     finished: Counter[str] = field(default_factory=Counter[str])
 
     def take(self, outcome: Outcome) -> None:
-        """Note what became of a unit; of several pages of one unit the last counts."""
-        before = self.outcomes.get(outcome.unit_id)
-        pages = outcome.pages + (before.pages if before else 0)
-        self.outcomes[outcome.unit_id] = outcome._replace(pages=pages)
+        """Note what became of a unit; of several of its pages the last one counts.
+
+        A page that failed does not move the cursor.
+        """
+        if before := self.outcomes.get(outcome.unit_id):
+            outcome = outcome._replace(
+                pages=before.pages + outcome.pages, cursor=outcome.cursor or before.cursor
+            )
+        self.outcomes[outcome.unit_id] = outcome
         if outcome.state != "pending":
             self.finished[outcome.state] += 1
 

@@ -59,7 +59,8 @@ FAILURES = """
     WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable') AND id > ?
     ORDER BY id LIMIT ?"""
 OUTCOME = """
-    UPDATE unit SET state = ?, cursor = ?, pages = pages + ?, error = ? WHERE id = ?"""
+    UPDATE unit SET state = ?, cursor = coalesce(?, cursor), pages = pages + ?, error = ?
+    WHERE id = ?"""
 
 
 @dataclass(slots=True)
