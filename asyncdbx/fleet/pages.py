@@ -5,7 +5,7 @@ attempt gives only what is behind the records that have left, and only if the la
 comes again at its place: else the listing has changed, and nobody can say what is whole.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -31,6 +31,7 @@ __all__ = [
     "whole",
 ]
 
+PIECE = 500  # records given together, if they come together
 LARGEST_PAGE = 8 * 2**30  # bytes, decoded: some 60 million files in one directory
 
 T = TypeVar("T")
@@ -158,10 +159,7 @@ class PageReader:
 
     def feed(self, chunk: bytes, /) -> Awaitable[None] | None:
         """Take the next bytes."""
-        room = None
-        for records in self._stream.feed(chunk):
-            room = self._give(records) or room
-        return room
+        return self._give_all(self._stream.feed(chunk))
 
     def close(self) -> Page:
         """Take the end of the body, and return what the listing's pager wants to know.
@@ -170,15 +168,14 @@ class PageReader:
             JsonStreamError: The body is no whole JSON document.
             CallError: It is an error that came as a 200, or no page of this listing.
         """
-        for records in self._stream.close():
-            self._give(records)
+        self._give_all(self._stream.close())
         rest, found = self._stream.rest, self._stream.found
         if error := judge_document(rest):
             raise error
         other = OTHER_KEY.get(self._delivery.endpoint)
         if not found and other is not None and other in rest:
             found = True
-            self._give(self._as_records(rest.pop(other)))
+            self._give_all([self._as_records(rest.pop(other))])
         if self._count < self._delivery.given:
             raise Changed(
                 f"the page broke off behind {self._delivery.given} records, and when it was"
@@ -186,8 +183,23 @@ class PageReader:
             )
         return Page(self._count, self._first, rest, found)
 
+    def _give_all(self, batches: Iterable[list[Any]]) -> Awaitable[None] | None:
+        """Give what bytes brought, in few pieces; of bad JSON, what is before it."""
+        room = None
+        records: list[Any] = []
+        try:
+            for batch in batches:
+                records += batch
+                if len(records) >= PIECE:
+                    records, full = [], records
+                    room = self._give(full) or room
+        finally:
+            if records:
+                room = self._give(records) or room
+        return room
+
     def _give(self, records: list[Any]) -> Awaitable[None] | None:
-        if records and not self._count:
+        if not self._count:
             self._first = records[0][0] if self._delivery.reading.raw else _text(records[0])
         known = self._delivery.given - self._count
         self._count += len(records)

@@ -12,7 +12,7 @@ from asyncdbx.fleet import Part, RawRecord, Workspace
 from asyncdbx.fleet.pages import BadRecord
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Unit
-from asyncdbx.inventory.units import Followers, Found, Step, read
+from asyncdbx.inventory.units import Followers, Found, Step, reader
 
 __all__ = ["fetch_unit"]
 
@@ -37,9 +37,10 @@ async def fetch_unit(
     Raises:
         CallError: a page did not come, or not whole; those before it stand.
     """
+    read = reader(unit, resource, followers)
 
     def keep(records: list[RawRecord]) -> list[Found]:
-        return [read(unit, resource, records, followers, time.time_ns() // 1_000_000)]
+        return [read(records, time.time_ns() // 1_000_000)]
 
     step = Step.parse(unit.step)
     source = resource.sources[step.number]

@@ -10,7 +10,7 @@ rules, and is kept to the same.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import orjson
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
@@ -18,7 +18,7 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.sources import NOTHING, Derived
 
-__all__ = ["Columns", "Row"]
+__all__ = ["Block", "Columns", "Row"]
 
 TEXT = DataType.utf8()
 LONG = DataType.int64()
@@ -26,6 +26,7 @@ DOUBLE = DataType.float64()
 DAY = DataType.date32()
 EPOCH = date(1970, 1, 1).toordinal()
 MOMENT = DataType.timestamp("us", tz="UTC")  # the only precision every Delta reader knows
+MILLISECONDS = DataType.timestamp("ms", tz="UTC")
 
 LEADING = {"workspace": TEXT, "id": TEXT, "name": TEXT, "parent": TEXT}
 TRAILING = {"body": TEXT, "fetched_at": MOMENT, "run_id": TEXT}
@@ -51,6 +52,43 @@ class Row(NamedTuple):
     parent: str | None
     body: bytes
     fetched_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some records, column by column: how they are kept, and how a table wants them.
+
+    Attributes:
+        ids, names, parents, bodies, fetched_at: As of the rows, in their order.
+    """
+
+    ids: list[str]
+    names: list[str | None]
+    parents: list[str | None]
+    bodies: list[bytes]
+    fetched_at: list[int]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Self:
+        """Return rows as a block."""
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        return cls(*(columns or ([], [], [], [], [])))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the records one by one."""
+        values = (self.ids, self.names, self.parents, self.bodies, self.fetched_at)
+        return map(Row._make, zip(*values, strict=True))
+
+    def add(self, other: "Block") -> None:
+        """Put the records of another block behind these."""
+        self.ids.extend(other.ids)
+        self.names.extend(other.names)
+        self.parents.extend(other.parents)
+        self.bodies.extend(other.bodies)
+        self.fetched_at.extend(other.fetched_at)
 
 
 class Columns:
@@ -82,37 +120,35 @@ class Columns:
         self.schema = Schema([Field(name, type_) for name, type_ in columns.items()])
 
     def batches(
-        self, batches: Iterable[Sequence[Row]], *, workspace: str, run_id: str
+        self, blocks: Iterable[Block], *, workspace: str, run_id: str
     ) -> Iterator[RecordBatch]:
-        """Return batches of rows as Arrow batches, each made when it is asked for."""
-        return (self.batch(rows, workspace=workspace, run_id=run_id) for rows in batches)
+        """Return blocks as Arrow batches, each made when it is asked for."""
+        return (self.batch(block, workspace=workspace, run_id=run_id) for block in blocks)
 
-    def batch(self, rows: Sequence[Row], *, workspace: str, run_id: str) -> RecordBatch:
-        """Return ``rows`` as one Arrow batch.
+    def batch(self, block: Block, *, workspace: str, run_id: str) -> RecordBatch:
+        """Return records as one Arrow batch.
 
         Raises:
             StoreError: A body is not JSON; what was spooled has been damaged.
         """
-        typed = self._values(rows)
-        fetched = Array([1000 * row.fetched_at for row in rows], LONG)
-        bodies = Array([row.body for row in rows], DataType.binary())
+        typed = self._values(block.bodies)
         arrays = [
-            Array([workspace] * len(rows), TEXT),
-            Array([row.id for row in rows], TEXT),
-            Array([row.name for row in rows], TEXT),
-            Array([row.parent for row in rows], TEXT),
+            Array([workspace] * len(block), TEXT),
+            Array(block.ids, TEXT),
+            Array(block.names, TEXT),
+            Array(block.parents, TEXT),
             *(
                 kind.array(values)
                 for kind, values in zip(self._typed.values(), typed, strict=True)
             ),
-            bodies.cast(TEXT),
-            fetched.cast(MOMENT),
-            Array([run_id] * len(rows), TEXT),
+            Array(block.bodies, DataType.binary()).cast(TEXT),
+            Array(block.fetched_at, LONG).cast(MILLISECONDS).cast(MOMENT),
+            Array([run_id] * len(block), TEXT),
         ]
         # Its stub names types of numpy, which need not be installed.
         return RecordBatch.from_arrays(arrays, schema=self.schema)  # pyright: ignore[reportUnknownMemberType]
 
-    def _values(self, rows: Sequence[Row]) -> list[list[Any]]:
+    def _values(self, bodies: Iterable[bytes]) -> list[list[Any]]:
         """Return the typed columns' values, as they are in the bodies, and what is derived.
 
         One document at a time: parsed, it takes ten times the memory of its text.
@@ -121,8 +157,8 @@ class Columns:
         names = list(zip(self._found, columns, strict=False))
         made = columns[len(names) :]
         derived: list[Sequence[Any]] = []
-        for row in rows:
-            document = _document(row)
+        for body in bodies:
+            document = _document(body)
             for name, values in names:
                 values.append(document.get(name))
             if made:
@@ -169,14 +205,14 @@ def _usable(fields: Mapping[str, str], taken: set[str]) -> Iterator[tuple[str, s
             yield name, kind
 
 
-def _document(row: Row) -> dict[str, Any]:
+def _document(body: bytes) -> dict[str, Any]:
     """Return a parsed body; one that is no object (a bare string) has no fields."""
     try:
-        body = orjson.loads(row.body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         message = f"a spooled record is damaged ({error}); start over with --fresh"
         raise StoreError(message) from error
-    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
 
 
 def _integer(value: object) -> int | None:

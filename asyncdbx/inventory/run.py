@@ -188,7 +188,7 @@ class _Publisher:
             resource,
             workspace,
             columns_of(listing.resource),
-            self._spool.rows(workspace, resource),
+            self._spool.blocks(workspace, resource),
             run_id=self._spool.run_id,
             merge=merge,
         )

@@ -30,7 +30,7 @@ from asyncdbx.inventory.ahead import ahead
 from asyncdbx.inventory.disk import disk_error
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import RUN_TABLES, RunTable
-from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.rows import Block, Columns
 
 __all__ = ["Store"]
 
@@ -75,14 +75,14 @@ class Store:
         resource: str,
         workspace: str,
         columns: Columns,
-        batches: Iterable[Sequence[Row]],
+        blocks: Iterable[Block],
         *,
         run_id: str,
         merge: bool = False,
     ) -> int:
         """Replace a workspace's rows in a resource's table, in one commit.
 
-        ``batches`` is read as it is written, so memory does not depend on its length.
+        ``blocks`` are read as they are written, so memory does not depend on its length.
         No rows at all is a listing too: the table is there, the old rows are gone. New
         typed columns are added to the table, and are null in older rows. Published
         twice, it is the same as once.
@@ -91,7 +91,7 @@ class Store:
             resource: The table.
             workspace: The rows'.
             columns: Of the resource.
-            batches: The rows, each id once.
+            blocks: The records, each id once.
             run_id: Names the run.
             merge: A row takes the place of the one with its id, and those whose id does
                 not come again stay: nobody knows whether they are gone. Memory: that of
@@ -106,7 +106,7 @@ class Store:
         """
         names = {"run_id": run_id, "workspace": workspace, "resource": resource}
         commit = CommitProperties(custom_metadata=names)
-        made = columns.batches(batches, workspace=workspace, run_id=run_id)
+        made = columns.batches(blocks, workspace=workspace, run_id=run_id)
         with ahead(made) as found, self._writing(resource, source := _Source(found)):
             reader = RecordBatchReader.from_batches(columns.schema, iter(source))
             table = self._ours(resource, columns)

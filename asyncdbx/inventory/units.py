@@ -18,7 +18,15 @@ from asyncdbx.inventory.rows import Row
 from asyncdbx.inventory.sources import Follow, Record, Resource, Source
 from asyncdbx.inventory.spool import Unit
 
-__all__ = ["Followers", "Found", "Step", "first_units", "followers_of", "is_first", "read"]
+__all__ = [
+    "Followers",
+    "Found",
+    "Step",
+    "first_units",
+    "followers_of",
+    "is_first",
+    "reader",
+]
 
 # Resource → (the listing that follows from it, the number of its source, how).
 Followers = Mapping[str, Sequence[tuple[str, int, Follow]]]
@@ -97,21 +105,18 @@ def is_first(unit: Unit, resource: Resource) -> bool:
     return (unit.step, unit.key) in {(first.step, first.key) for first in firsts}
 
 
-def read(
-    done: Unit,
-    resource: Resource,
-    records: Iterable[RawRecord],
-    followers: Followers,
-    fetched_at: int,
-) -> Found:
-    """Return the rows and the units that follow from a unit's records.
+def reader(
+    done: Unit, resource: Resource, followers: Followers
+) -> Callable[[Iterable[RawRecord], int], Found]:
+    """Return what reads the records of a unit: some of them, and when they were fetched.
+
+    It returns the rows and the units that follow from them. What is alike for all records
+    is done once: it runs for each of millions.
 
     Args:
-        done: The unit that brought them.
+        done: The unit that brings them.
         resource: Its resource.
-        records: Raw and parsed.
         followers: Of the chosen resources.
-        fetched_at: Milliseconds since 1970.
 
     Raises:
         BadAnswer: a record lacks what the next call needs, or is a directory that cannot
@@ -121,42 +126,43 @@ def read(
     source = resource.sources[step.number]
     arguments = cast("dict[str, Any]", orjson.loads(done.key))
     to_fetch = None if step.fetch else source.fetch
-    # What is alike for all records is done once: this runs for each of millions.
+    whole = Step(step.number, fetch=True)
     id_of = source.id.reader(arguments)
     name_of = source.name.reader(arguments) if source.name else _nothing
     parent_of = source.parent.reader(arguments) if source.parent else _nothing
-    found = Found([], [])
-    follow = _follower(done, source, arguments, followers, found.children)
-    for raw, record in records:
-        if not isinstance(record, dict):
-            raise BadAnswer(f"a record of {source.endpoint} is no object")
-        known = cast("Record", record)
-        try:
-            if to_fetch and to_fetch.when(known):
-                whole = Step(step.number, fetch=True)
-                found.children.append(
-                    unit(done.workspace, resource.name, whole, to_fetch.arguments(known))
-                )
-                continue
-            # A record without its id is kept all the same, under a name made of its bytes.
-            id_ = id_of(known) or f"?{_digest(raw)}"
-            found.rows.append(Row(id_, name_of(known), parent_of(known), raw, fetched_at))
-            if follow:
-                follow(known)
-        except KeyError as missing:
-            raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
-        except (AttributeError, TypeError, ValueError) as error:
-            raise BadAnswer(f"a record of {source.endpoint} is odd: {error}") from error
-    return found
+    follow = _follower(done, source, arguments, followers)
+
+    def read_one(raw: bytes, record: Record, fetched_at: int, found: Found) -> None:
+        if to_fetch and to_fetch.when(record):
+            asked = to_fetch.arguments(record)
+            found.children.append(unit(done.workspace, resource.name, whole, asked))
+            return
+        # A record without its id is kept all the same, under a name made of its bytes.
+        id_ = id_of(record) or f"?{_digest(raw)}"
+        found.rows.append(Row(id_, name_of(record), parent_of(record), raw, fetched_at))
+        if follow:
+            follow(record, found.children)
+
+    def read(records: Iterable[RawRecord], fetched_at: int) -> Found:
+        found = Found([], [])
+        for raw, record in records:
+            if not isinstance(record, dict):
+                raise BadAnswer(f"a record of {source.endpoint} is no object")
+            try:
+                read_one(raw, cast("Record", record), fetched_at, found)
+            except KeyError as missing:
+                raise BadAnswer(f"a record of {source.endpoint} lacks {missing}") from None
+            except (AttributeError, TypeError, ValueError) as error:
+                words = f"a record of {source.endpoint} is odd: {error}"
+                raise BadAnswer(words) from error
+        return found
+
+    return read
 
 
 def _follower(
-    done: Unit,
-    source: Source,
-    arguments: Record,
-    followers: Followers,
-    children: list[Unit],
-) -> Callable[[Record], None] | None:
+    done: Unit, source: Source, arguments: Record, followers: Followers
+) -> Callable[[Record, list[Unit]], None] | None:
     """Return what adds the units that follow from a record; None if none ever does."""
     follows = [
         (name, Step(number), follow.arguments)
@@ -167,7 +173,7 @@ def _follower(
     if not follows and tree is None:
         return None
 
-    def follow(record: Record) -> None:
+    def follow(record: Record, children: list[Unit]) -> None:
         if tree is not None and tree.is_directory(record):
             children.extend(_below(done, tree, arguments[tree.argument], record))
         for name, step, asked_of in follows:

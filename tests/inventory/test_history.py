@@ -12,7 +12,7 @@ from deltalake.exceptions import DeltaError
 
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LANES, LISTINGS
-from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.rows import Block, Columns, Row
 from asyncdbx.inventory.store import Store
 
 COLUMNS = Columns({"n": "int64"})
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 
 def publish(store: Store, workspace: str, number: int) -> None:
     row = Row(f"id-{number}", None, None, b'{"n":%d}' % number, 0)
-    store.publish("jobs", workspace, COLUMNS, [[row]], run_id=f"run {number}")
+    store.publish("jobs", workspace, COLUMNS, [Block.of([row])], run_id=f"run {number}")
 
 
 def files(folder: Path) -> list[Path]:

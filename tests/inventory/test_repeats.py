@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.rows import Block, Row
 from asyncdbx.inventory.spool.repeats import Repeats
 
 
@@ -20,7 +20,8 @@ def test_the_newest_of_each_id_stays(ids: list[list[str]]) -> None:
     for batch in reversed(batches):
         repeats.look(row.id for row in batch)
     for batch in reversed(batches):
-        assert repeats.unique(batch) == [row for row in batch if newest[row.id] == row]
+        left = repeats.unique(Block.of(batch))
+        assert list(left.rows()) == [row for row in batch if newest[row.id] == row]
 
 
 def test_few_ids_are_looked_at_twice() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.rows import Block, Columns, Row
 from asyncdbx.inventory.sources import Derived
 
 MAX = 2**63 - 1
@@ -17,7 +17,7 @@ def column(kind: str, *values: object) -> list[Any]:
     """Return what a column of ``kind`` makes of JSON ``values``."""
     bodies = [json.dumps({"it": value}).encode() for value in values]
     rows = [Row("", None, None, body, 0) for body in bodies]
-    batch = Columns({"it": kind}).batch(rows, workspace="w", run_id="r")
+    batch = Columns({"it": kind}).batch(Block.of(rows), workspace="w", run_id="r")
     return list(batch.column("it").to_pylist())
 
 
@@ -71,7 +71,7 @@ def test_a_record_without_the_field_has_null() -> None:
     """Records that lack it, or are no objects at all, are rows all the same."""
     bodies = [b"{}", b'"text"', b"[1]", b"null", b' {"it": 1} ']
     rows = [Row(str(n), None, "p", body, n) for n, body in enumerate(bodies)]
-    batch = Columns({"it": "int"}).batch(rows, workspace="w", run_id="r")
+    batch = Columns({"it": "int"}).batch(Block.of(rows), workspace="w", run_id="r")
     assert list(batch.column("it").to_pylist()) == [None, None, None, None, 1]
     assert list(batch.column("body").to_pylist()) == [body.decode() for body in bodies]
 
@@ -108,7 +108,7 @@ def derived(*values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     made = Derived(DERIVED, lambda record: values[record["n"]])
     rows = [Row("", None, None, body, 0) for body in bodies]
     fields = {"n": "int", "size": "int"}
-    batch = Columns(fields, made).batch(rows, workspace="w", run_id="r")
+    batch = Columns(fields, made).batch(Block.of(rows), workspace="w", run_id="r")
     return list(
         zip(*(batch.column(name).to_pylist() for name in made.columns), strict=True)
     )
@@ -123,7 +123,7 @@ def test_derived_columns_stand_behind_the_fields() -> None:
         *("n", "Size", "day", "odd"),
         *("body", "fetched_at", "run_id"),
     ]
-    assert columns.batch([], workspace="w", run_id="r").num_rows == 0
+    assert columns.batch(Block.of([]), workspace="w", run_id="r").num_rows == 0
 
 
 def test_what_is_derived_fits_its_column_or_is_null() -> None:
@@ -142,12 +142,12 @@ def test_batches_are_made_one_at_a_time() -> None:
     """A listing is never in memory whole."""
     taken: list[int] = []
 
-    def listing() -> Iterator[list[Row]]:
+    def listing() -> Iterator[Block]:
         for number in range(3):
             taken.append(number)
-            yield [Row(str(number), None, None, b"{}", number)]
+            yield Block.of([Row(str(number), None, None, b"{}", number)])
 
     made = Columns({}).batches(listing(), workspace="w", run_id="r")
     assert taken == []
     assert [(batch.num_rows, len(taken)) for batch in made] == [(1, 1), (1, 2), (1, 3)]
-    assert Columns({}).batch([], workspace="w", run_id="r").num_rows == 0
+    assert Columns({}).batch(Block.of([]), workspace="w", run_id="r").num_rows == 0

@@ -47,7 +47,7 @@ def hand_out(spool: Spool, limit: int = 1000) -> list[tuple[int, Unit]]:
 
 
 def all_rows(spool: Spool, resource: str = "dbfs") -> list[Row]:
-    return [row for batch in spool.rows("prod", resource) for row in batch]
+    return [row for block in spool.blocks("prod", resource) for row in block.rows()]
 
 
 def fill(spool: Spool, records: Sequence[Row]) -> None:
@@ -152,10 +152,10 @@ def test_rows_come_in_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(batch, "LARGEST_BYTES", 500_000)
     rows = [record(number, b"x" * (number // 500 * 50_000)) for number in range(530)]
     fill(spool, rows)
-    batches = list(spool.rows(*DBFS))
+    batches = [list(block.rows()) for block in spool.blocks(*DBFS)]
     assert [len(each) for each in batches] == [10, 10, 10, 250, 250]
     assert [row for each in reversed(batches) for row in each] == rows
-    assert list(spool.rows("prod", "unknown")) == []
+    assert list(spool.blocks("prod", "unknown")) == []
 
 
 def test_a_listing_sums_up(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,7 +457,7 @@ def check_whole(file: Path) -> int:
     """Compare records and units in the file; return how many records there are."""
     with contextlib.closing(sqlite3.connect(file)) as db:
         packed = db.execute("SELECT records, ids, rest FROM batch")
-        ids = {row.id for each in packed for row in batch.Batch._make(each).read()}
+        ids = {row.id for each in packed for row in batch.Batch._make(each).read().rows()}
         units = {
             int(key[10:-2]): (state, cursor)
             for key, state, cursor in db.execute("SELECT key, state, cursor FROM unit")

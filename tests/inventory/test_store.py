@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from inventoried import earlier_listings
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LISTINGS, listing_rows
-from asyncdbx.inventory.rows import Columns, Row
+from asyncdbx.inventory.rows import Block, Columns, Row
 from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended
 
@@ -50,11 +50,11 @@ def row(number: int, body: str | None = None) -> Row:
 def publish(
     store: Store,
     workspace: str,
-    batches: Sequence[Sequence[Row]],
+    batches: Iterable[Sequence[Row]],
     columns: Columns = COLUMNS,
     run_id: str = "run",
 ) -> None:
-    store.publish("jobs", workspace, columns, batches, run_id=run_id)
+    store.publish("jobs", workspace, columns, map(Block.of, batches), run_id=run_id)
 
 
 def ids(store: Store, workspace: str) -> list[str]:
@@ -175,8 +175,8 @@ def test_a_column_that_changes_its_type_is_refused(
 def test_rows_that_break_off_are_not_published(store: Store, tmp_path: Path) -> None:
     """Half a listing never replaces a whole one, and the error stays itself."""
 
-    def broken() -> Iterator[list[Row]]:
-        yield [row(2)]
+    def broken() -> Iterator[Block]:
+        yield Block.of([row(2)])
         raise LookupError("the spool is gone")
 
     publish(store, "prod", [[row(1)]])
@@ -204,7 +204,7 @@ def test_tables_of_others_are_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="jobs is not a table of asyncdbx; move it away"):
         publish(store, "prod", [[row(1)]])
     (tmp_path / "jobs" / "notes.txt").unlink()
-    batch = COLUMNS.batch([row(1)], workspace="prod", run_id="run")
+    batch = COLUMNS.batch(Block.of([row(1)]), workspace="prod", run_id="run")
     write_deltalake(tmp_path / "jobs", batch)
     with pytest.raises(StoreError, match="was not made by asyncdbx; move it away"):
         publish(store, "prod", [[row(1)]])
@@ -268,7 +268,7 @@ def batches():
         body = '{"n": %d, "pad": "%s"}' % (number, "x" * 1000)
         yield [row(500 * number + each, body) for each in range(500)]
 
-store.publish("jobs", "prod", COLUMNS, batches(), run_id="run")
+publish(store, "prod", batches())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, end="")
 """
 
@@ -306,7 +306,7 @@ def test_resources_are_published_side_by_side(store: Store) -> None:
 
     def publish_one(number: int) -> None:
         name = f"r{number % 2}"
-        store.publish(name, f"w{number}", COLUMNS, [[row(number)]], run_id="run")
+        store.publish(name, f"w{number}", COLUMNS, [Block.of([row(number)])], run_id="run")
 
     threads = [threading.Thread(target=publish_one, args=(number,)) for number in range(8)]
     for thread in threads:

@@ -13,7 +13,7 @@ from asyncdbx.inventory.units import (
     first_units,
     followers_of,
     is_first,
-    read,
+    reader,
     unit,
 )
 
@@ -23,7 +23,7 @@ def found(name: str, *records: Any, step: Step | None = None, **arguments: Any) 
     resource = RESOURCES[name]
     done = unit("prod", name, step or Step(0), arguments)
     raw = [(repr(record).encode(), record) for record in records]
-    return read(done, resource, raw, followers_of(RESOURCES.values()), 99)
+    return reader(done, resource, followers_of(RESOURCES.values()))(raw, 99)
 
 
 def test_a_step_is_read_as_it_was_written() -> None:

@@ -6,14 +6,15 @@ a file of DBFS takes 20 bytes instead of 300; both ways cost a microsecond a rec
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import orjson
 
 from asyncdbx.errors import StoreError
-from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.rows import Block, Row
 
-__all__ = ["Batch", "grouped"]
+__all__ = ["Batch", "grouped", "merged"]
 
 LARGEST = 5_000  # records of one batch
 LARGEST_BYTES = 2**20  # of their bodies
@@ -55,7 +56,7 @@ class Batch(NamedTuple):
             raise _damaged(error) from error
         return ids
 
-    def read(self) -> list[Row]:
+    def read(self) -> Block:
         """Return the records.
 
         Raises:
@@ -66,9 +67,7 @@ class Batch(NamedTuple):
             names, parents, moments, lengths = orjson.loads(head)
         except (zlib.error, orjson.JSONDecodeError) as error:
             raise _damaged(error) from error
-        cut = _pieces(bodies, lengths)
-        rows = zip(self.read_ids(), names, parents, cut, moments, strict=True)
-        return list(map(Row._make, rows))
+        return Block(self.read_ids(), names, parents, _pieces(bodies, lengths), moments)
 
 
 def grouped(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -85,11 +84,26 @@ def grouped(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _pieces(text: bytes, lengths: Sequence[int]) -> Iterator[bytes]:
-    start = 0
-    for length in lengths:
-        yield text[start : start + length]
-        start += length
+def merged(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield what small blocks hold in larger ones, of some thousand records or 1 MiB."""
+    known: Block | None = None
+    size = 0
+    for block in blocks:
+        size += sum(map(len, block.bodies))
+        if known is None:
+            known = block
+        else:
+            known.add(block)
+        if size >= LARGEST_BYTES or len(known) >= LARGEST:
+            yield known
+            known, size = None, 0
+    if known is not None:
+        yield known
+
+
+def _pieces(text: bytes, lengths: Sequence[int]) -> list[bytes]:
+    ends = list(accumulate(lengths))
+    return [text[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 def _damaged(error: Exception) -> StoreError:

@@ -4,9 +4,9 @@ Pages shift while they are read, and objects move while a tree is walked, so an 
 again; the newest record counts. A set of all ids would take 150 bytes for each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from asyncdbx.inventory.rows import Row
+from asyncdbx.inventory.rows import Block
 
 __all__ = ["Repeats"]
 
@@ -42,17 +42,16 @@ class Repeats:
             else:
                 bits[place >> 3] |= bit
 
-    def unique(self, rows: Sequence[Row]) -> list[Row]:
+    def unique(self, block: Block) -> Block:
         """Return those of some records, in their order, that are the newest of their id.
 
         Args:
-            rows: Older than all that were given before, the newest last.
+            block: Older than all that were given before, the newest last.
         """
-        if self._suspects.isdisjoint(row.id for row in rows):
-            return list(rows)
-        newest = [row for row in reversed(rows) if self._is_newest(row.id)]
-        newest.reverse()
-        return newest
+        if self._suspects.isdisjoint(block.ids):
+            return block
+        newest = [row for row in reversed([*block.rows()]) if self._is_newest(row.id)]
+        return Block.of(reversed(newest))
 
     def _is_newest(self, id_: str) -> bool:
         if id_ not in self._suspects:

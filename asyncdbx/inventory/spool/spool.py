@@ -14,14 +14,13 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
-from asyncdbx.inventory.rows import Row
-from asyncdbx.inventory.spool.batch import Batch, grouped
+from asyncdbx.inventory.rows import Block, Row
+from asyncdbx.inventory.spool.batch import Batch, grouped, merged
 from asyncdbx.inventory.spool.file import connect, explained, now, open_file
 from asyncdbx.inventory.spool.listing import (
     FAILED,
@@ -328,11 +327,11 @@ class Spool:
             self.flush()
             return [self._summary(listing) for listing in self._listings.values()]
 
-    def rows(self, workspace: str, resource: str) -> Iterator[list[Row]]:
-        """Read a listing's records, each id once, in batches of up to 5,000 or 1 MiB.
+    def blocks(self, workspace: str, resource: str) -> Iterator[Block]:
+        """Read a listing's records, each id once, in blocks of some thousand or 1 MiB.
 
         It reads through a connection of its own, so that it may run in one thread
-        while others commit to other listings. Memory: a batch, and 32 bits a record.
+        while others commit to other listings. Memory: a block, and 32 bits a record.
 
         Raises:
             StoreError: The file is damaged, or cannot be read.
@@ -347,7 +346,7 @@ class Spool:
             for batch in _batches(db, listing.id):
                 repeats.look(batch.read_ids())
             unique = (repeats.unique(each.read()) for each in _batches(db, listing.id))
-            yield from grouped(chain.from_iterable(unique))
+            yield from merged(unique)
 
     def failures(self, workspace: str, resource: str) -> Iterator[Failure]:
         """Read all units of a listing that failed, in the order they were found."""
