@@ -94,6 +94,12 @@ LEAST_AGE = timedelta(days=1)
     "--except", "without", multiple=True, metavar="NAMES", help="Resources to leave out."
 )
 @click.option(
+    "--also",
+    multiple=True,
+    metavar="NAMES",
+    help="Resources that are only taken on request: volume_files.",
+)
+@click.option(
     "--deadline",
     metavar="TIME",
     help="Stop after 90s, 30m or 2h, to be resumed; exit code 5.",
@@ -130,6 +136,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     folder: Path,
     only: tuple[str, ...],
     without: tuple[str, ...],
+    also: tuple[str, ...],
     deadline: str | None,
     keep: str | None,
     fresh: bool,  # noqa: FBT001 - click passes it by name
@@ -148,14 +155,14 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     """
     named = (*resources, *_names(only))
     try:
-        if retry_failed and (named or without or fresh):
+        if retry_failed and (named or without or also or fresh):
             raise UsageError(
                 "--retry-failed goes on with the last run: it takes no resources and no"
                 " --fresh"
             )
         order = Order(
             folder,
-            choose(named, _names(without)),
+            choose(named, _names(without), _names(also)),
             None if deadline is None else seconds("--deadline", deadline),
             fresh=fresh,
             retry_failed=retry_failed,

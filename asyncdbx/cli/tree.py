@@ -19,16 +19,12 @@ from asyncdbx.cli.records import (
 from asyncdbx.cli.selection import Selection
 from asyncdbx.fleet import Tree, tree_of
 from asyncdbx.inventory.resources import RESOURCES
-from asyncdbx.inventory.sources import Field, Resource, Source
+from asyncdbx.inventory.sources import Resource
 
-_PATH = Field(("path",))
-VOLUME_FILES = Resource(
-    "volume_files", (Source("files.list_directory_contents", _PATH, tree=True),)
-)
 RESOURCE_OF = {
     "dbfs.list": RESOURCES["dbfs"],
     "workspace.list": RESOURCES["workspace_objects"],
-    "files.list_directory_contents": VOLUME_FILES,
+    "files.list_directory_contents": RESOURCES["volume_files"],
 }
 
 EPILOG = examples(
@@ -85,7 +81,7 @@ def command(
 def _resource(tree: Tree, root: str) -> Resource:
     """Return the part of a resource that lies below ``root``."""
     resource = RESOURCE_OF[tree.endpoint]
-    source = replace(resource.sources[0], arguments={tree.argument: root})
+    source = replace(resource.sources[0], arguments={tree.argument: root}, follow=())
     return replace(resource, sources=(source,))
 
 

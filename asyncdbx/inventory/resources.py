@@ -95,6 +95,12 @@ def _workspace_object_acl(record: Record) -> Arguments | None:
     }
 
 
+def _volume_root(record: Record) -> Arguments:
+    """Return the arguments that list the top of a volume."""
+    names = (record["catalog_name"], record["schema_name"], record["name"])
+    return {"directory_path": "/".join(("/Volumes", *names))}
+
+
 PERMISSION_OF = _at("@request_object_type", "@request_object_id")
 
 
@@ -392,6 +398,20 @@ WORKSPACE: tuple[Resource, ...] = (
             ),
         ),
     ),
+    Resource(
+        "volume_files",
+        (
+            Source(
+                "files.list_directory_contents",
+                _at("path"),
+                _at("name"),
+                follow=(Follow("volumes", _volume_root),),
+                tree=True,
+                parent=_at("@directory_path"),
+            ),
+        ),
+        on_request=True,
+    ),
 )
 
 ACCOUNT: tuple[Resource, ...] = (
@@ -421,28 +441,32 @@ RESOURCES: Mapping[str, Resource] = {each.name: each for each in (*WORKSPACE, *A
 
 
 def choose(
-    only: tuple[str, ...] = (), without: tuple[str, ...] = ()
+    only: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
 ) -> tuple[Resource, ...]:
     """Return the chosen resources, in the order of the contract.
 
     Args:
-        only: Names to take; all if empty.
+        only: Names to take; if empty, all but those that are only taken on request.
         without: Names to leave out.
+        also: Names to take besides.
 
     Raises:
         UsageError: a name is no resource, or nothing is left.
     """
-    for name in (*only, *without):
+    for name in (*only, *without, *also):
         if name not in RESOURCES:
             close = get_close_matches(name, RESOURCES, n=1)
             hint = f"; did you mean {close[0]}?" if close else "."
             raise UsageError(
                 f"no resource {name!r}{hint} There are: {', '.join(RESOURCES)}"
             )
+    wanted = only or [name for name, each in RESOURCES.items() if not each.on_request]
     chosen = [
         each
         for name, each in RESOURCES.items()
-        if (not only or name in only) and name not in without
+        if (name in wanted or name in also) and name not in without
     ]
     if not chosen:
         raise UsageError("no resource is left to list")

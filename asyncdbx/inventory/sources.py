@@ -154,9 +154,11 @@ class Resource:
         sources: Where its records come from. Several are read one beside the other: a
             model may stand in the workspace's registry or in Unity Catalog.
         derived: Columns of its table besides the fields of its records.
+        on_request: It is only taken if it is named: it may be larger than all else.
     """
 
     name: str
     sources: tuple[Source, ...]
     scope: Literal["workspace", "account"] = "workspace"
     derived: Derived = NOTHING
+    on_request: bool = False

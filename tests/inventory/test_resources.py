@@ -47,6 +47,7 @@ CONTRACT = [
     "schemas",
     "tables",
     "volumes",
+    "volume_files",
 ]
 OF_ACCOUNT = [
     "workspaces",
@@ -111,7 +112,7 @@ SAMPLE = {
     "cluster_id": "c", "policy_id": "p", "instance_pool_id": "i", "job_id": 1,
     "pipeline_id": "p", "object_type": "NOTEBOOK", "object_id": 7, "id": "x",
     "experiment_id": "e", "dashboard_id": "d", "script_id": "s", "name": "n", "run_id": 5,
-    "full_name": "a.b", "catalog_name": "a",
+    "full_name": "a.b", "catalog_name": "a", "schema_name": "s",
     "registered_model_databricks": {"id": "m", "name": "n"},
 }  # fmt: skip
 
@@ -185,13 +186,20 @@ def test_a_field_is_text_or_nothing() -> None:
 
 def test_choosing() -> None:
     """All, some in the contract's order, all but some."""
-    assert choose() == tuple(RESOURCES.values())
+    plain = [name for name in RESOURCES if name != "volume_files"]
+    assert [each.name for each in choose()] == plain
+    assert [each.name for each in choose(also=("volume_files",))] == [*RESOURCES]
+    assert [each.name for each in choose(("volume_files",))] == ["volume_files"]
+    assert [each.name for each in choose(("jobs",), (), ("volume_files",))] == [
+        "jobs",
+        "volume_files",
+    ]
     assert [each.name for each in choose(("jobs", "clusters", "jobs"))] == [
         "clusters",
         "jobs",
     ]
     assert [each.name for each in choose((), ("jobs",))] == [
-        name for name in RESOURCES if name != "jobs"
+        name for name in plain if name != "jobs"
     ]
 
 

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.wire
 FIXED = ("workspace", "id", "name", "parent", "body", "fetched_at", "run_id", "record")
 
 
+EVERYTHING = choose(also=("volume_files",))
+
+
 @dataclass(frozen=True)
 class Taken:
     """An inventory of a fleet with its limits on, and what it must hold."""
@@ -45,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     async def take() -> Verdict:
         async with simulator:
             fleet = Fleet([config_of(each) for each in simulator.everyone])
-            return await take_inventory(fleet, Order(folder, choose()), unwatched)
+            return await take_inventory(fleet, Order(folder, EVERYTHING), unwatched)
 
     return Taken(folder, simulator, asyncio.run(take()))
 

@@ -66,6 +66,16 @@ def _in_schemas(lister: str) -> Lister:
     return list_all
 
 
+def _volume_files(w: Any) -> Iterator[Any]:
+    roots = (v.full_name.replace(".", "/") for v in _in_schemas("volumes")(w))
+    left = [f"/Volumes/{root}" for root in roots]
+    while left:
+        for entry in w.files.list_directory_contents(left.pop()):
+            yield entry
+            if entry.is_directory:
+                left.append(entry.path)
+
+
 def _permissions(w: Any) -> Iterator[Any]:
     ids: Mapping[str, Iterable[Any]] = {
         "clusters": (c.cluster_id for c in w.clusters.list()),
@@ -149,6 +159,7 @@ WORKSPACE: Mapping[str, Lister] = {
     "schemas": _schemas,
     "tables": _in_schemas("tables"),
     "volumes": _in_schemas("volumes"),
+    "volume_files": _volume_files,
     "functions": _in_schemas("functions"),
 }
 ACCOUNT: Mapping[str, Lister] = {

@@ -1,6 +1,6 @@
 """The Files API on volumes: paged directories, raw bytes up and down."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 
 from asyncdbx.simulator.call import Call, Json, Refusal, Reply, missing, taken
@@ -8,7 +8,7 @@ from asyncdbx.simulator.paging import Pages
 from asyncdbx.simulator.router import route
 from asyncdbx.simulator.services.unity import UnityCatalog
 from asyncdbx.simulator.words import BEYOND_DOUBLE, STRANGE_FILES, past
-from asyncdbx.simulator.world import Service, World
+from asyncdbx.simulator.world import Row, Service, World, rows
 
 _PAGES = Pages("contents", default=1000, maximum=1000)
 _FILE = "/api/2.0/fs/files{path*}"
@@ -29,6 +29,14 @@ class Files(Service):
         for found in world.state(UnityCatalog).volumes.values():
             for name in found:
                 self._seed("/Volumes/" + name.replace(".", "/"))
+
+    def truth(self) -> Mapping[str, Callable[[], list[Row]]]:
+        """Every file and directory of every volume, with its directory as the parent."""
+        return {"volume_files": self._rows}
+
+    def _rows(self) -> list[Row]:
+        listed = ((parent, child.values()) for parent, child in self.children.items())
+        return [row for parent, records in listed for row in rows(records, parent)]
 
     def _seed(self, volume: str) -> None:
         self.children[volume] = {}
