@@ -39,14 +39,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     targets = Targets()
-    rng = random.Random(options.seed)
     with (
         tempfile.TemporaryDirectory(prefix="asyncdbx-") as name,
         simulated_fleet(*OPTIONS, "--scale", options.scale) as fleet,
     ):
         folder = Path(name, "inventory")
         started = time.perf_counter()
-        kills = killed(fleet, folder, options.kills, rng)
+        kills = killed(fleet, folder, options.kills, options.seed)
         code = inventory(fleet, folder).wait()
         seconds = time.perf_counter() - started
         show(fleet, folder, kills, code, seconds, options.kills, targets)
@@ -67,10 +66,9 @@ def inventory(fleet: SimulatedFleet, folder: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def killed(
-    fleet: SimulatedFleet, folder: Path, times: int, rng: random.Random
-) -> Counter[str]:
+def killed(fleet: SimulatedFleet, folder: Path, times: int, seed: int) -> Counter[str]:
     """Start it so often and kill it; return how often what was going on."""
+    rng = random.Random(seed)
     kills = Counter[str]()
     while kills.total() < times:
         before = published(folder)

@@ -14,7 +14,7 @@ import pytest
 
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.rows import Row
-from asyncdbx.inventory.spool import Failure, Spool, Unit, batch, discard
+from asyncdbx.inventory.spool import Failure, Sample, Spool, Unit, batch, discard
 from asyncdbx.inventory.spool import spool as spool_module
 
 PLAN = {"fleet": ["prod"], "resources": ["dbfs", "jobs"]}
@@ -583,3 +583,40 @@ def test_only_of_a_unit_in_hand_something_can_be_put_aside(spool: Spool) -> None
     """Anything else is a bug."""
     with pytest.raises(KeyError):
         spool.stage(7, [record(1)])
+
+
+def test_a_wrong_bit_in_a_record_is_seen(file: Path) -> None:
+    """SQLite does not see it, but a checksum does; nothing is deleted."""
+    with Spool.open(file, PLAN) as spool:
+        fill(spool, [record(number) for number in range(100)])
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        ((packed,),) = db.execute("SELECT rest FROM batch")
+        middle = len(packed) // 2
+        broken = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
+        db.execute("UPDATE batch SET rest = ?", (broken,))
+    damaged = r"is damaged \(Error -3 .*\) and cannot be resumed: move it away to keep"
+    with Spool.open(file, PLAN) as spool, pytest.raises(StoreError, match=damaged):
+        all_rows(spool)
+    assert file.exists()
+
+
+def test_samples_come_back_in_the_order_of_time(file: Path) -> None:
+    """Of all processes of a run."""
+    late, early = (Sample("prod", "dbfs", at, 1.0, 5, 1, None, 3) for at in (9, 7))
+    with Spool.open(file, PLAN) as spool:
+        spool.add_samples([late])
+    with Spool.open(file, PLAN) as spool:
+        spool.add_samples([early])
+        assert list(spool.samples()) == [early, late]
+
+
+def test_failures_can_be_read_one_by_one(spool: Spool) -> None:
+    """However many there are, in the order they were found."""
+    count = spool_module.SOME + 5
+    spool.add(directory(number) for number in range(count))
+    for unit_id, _ in hand_out(spool, count):
+        spool.commit(unit_id, outcome="denied", error=str(unit_id))
+    assert [each.key for each in spool.failures(*DBFS)] == [
+        directory(number).key for number in range(count)
+    ]
+    assert len(spool.summary(*DBFS).failures) == 5

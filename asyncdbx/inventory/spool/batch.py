@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import orjson
 
-from asyncdbx.errors import StoreError
 from asyncdbx.inventory.rows import Block, Row
 
 __all__ = ["Batch", "grouped", "merged"]
@@ -48,25 +47,19 @@ class Batch(NamedTuple):
         """Return the ids.
 
         Raises:
-            StoreError: The file is damaged.
+            zlib.error: The file is damaged; a checksum sees a single wrong bit.
         """
-        try:
-            ids: list[str] = orjson.loads(zlib.decompress(self.ids))
-        except (zlib.error, orjson.JSONDecodeError) as error:
-            raise _damaged(error) from error
+        ids: list[str] = orjson.loads(zlib.decompress(self.ids))
         return ids
 
     def read(self) -> Block:
         """Return the records.
 
         Raises:
-            StoreError: The file is damaged; zlib's checksum sees a single wrong bit.
+            zlib.error: The file is damaged.
         """
-        try:
-            head, _, bodies = zlib.decompress(self.rest).partition(b"\n")
-            names, parents, moments, lengths = orjson.loads(head)
-        except (zlib.error, orjson.JSONDecodeError) as error:
-            raise _damaged(error) from error
+        head, _, bodies = zlib.decompress(self.rest).partition(b"\n")
+        names, parents, moments, lengths = orjson.loads(head)
         return Block(self.read_ids(), names, parents, _pieces(bodies, lengths), moments)
 
 
@@ -104,9 +97,3 @@ def merged(blocks: Iterable[Block]) -> Iterator[Block]:
 def _pieces(text: bytes, lengths: Sequence[int]) -> list[bytes]:
     ends = list(accumulate(lengths))
     return [text[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-
-
-def _damaged(error: Exception) -> StoreError:
-    return StoreError(
-        f"what an interrupted run has fetched is damaged ({error}); start over with --fresh"
-    )

@@ -5,6 +5,7 @@ import os
 import secrets
 import sqlite3
 import time
+import zlib
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -134,6 +135,8 @@ def explained(file: Path) -> Generator[None]:
         yield
     except sqlite3.Error as error:
         raise _store_error(file, error) from error
+    except zlib.error as error:
+        raise StoreError(_damaged(file, str(error))) from error
     except OSError as error:
         what = f"{file} cannot be used"
         raise disk_error(what, error.errno, str(error)) from error
