@@ -250,11 +250,13 @@ def _summarise(verdict: Verdict, folder: Path) -> None:
     width = max(map(len, by_workspace), default=0)
     for name, listings in by_workspace.items():
         complete = sum(each.status == "complete" for each in listings)
+        gone = sum(each.gone for each in listings)
         click.echo(
             f"{visible(name):{width}}  {complete} of {len(listings)} listings complete,"
             f" {sum(each.records for each in listings):,} records,"
             f" {sum(each.calls for each in listings):,} calls,"
-            f" {sum(each.throttled for each in listings):,} of them throttled",
+            f" {sum(each.throttled for each in listings):,} of them throttled"
+            + (f"; {gone:,} objects were gone when their turn came" if gone else ""),
             err=True,
         )
     for ended in verdict.missing:

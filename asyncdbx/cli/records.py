@@ -100,6 +100,8 @@ async def show_records(
                 complain(_sentence(item))
             else:
                 show(_records(item))
+    if items.gone:
+        complain(f"{items.gone:,} of what was listed had been deleted when its turn came")
     if not missing:
         return 0
     return INCOMPLETE if items.succeeded else FAILED

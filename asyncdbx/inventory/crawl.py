@@ -190,6 +190,7 @@ class Crawl:
             summary.started_at,
             summary.ended_at,
             error,
+            gone=summary.units["gone"],
         )
 
     def _next_units(self, listing: Listing) -> list[tuple[int, Unit]]:
@@ -294,7 +295,7 @@ class Crawl:
     def _fail(self, listing: Listing, number: int, unit: Unit, error: CallError) -> None:
         first = is_first(unit, listing.resource)
         outcome = _outcome(error, first=first, begun=number in self._begun)
-        words = "" if outcome == "done" else str(error)
+        words = "" if outcome == "gone" else str(error)
         self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
         self._unwritten.set()
         listing.calls += error.calls
@@ -340,7 +341,7 @@ def _outcome(error: CallError, *, first: bool, begun: bool) -> State:
     """
     match error:
         case NotFound() if not first:
-            return "done"
+            return "gone"
         case Denied() if not begun:
             return "denied"
         case Disabled() if first and not begun:

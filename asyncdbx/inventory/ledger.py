@@ -82,10 +82,11 @@ LISTINGS = RunTable(
         "paused": DOUBLE,
         "started_at": MOMENT,
         "ended_at": MOMENT,
+        "gone": LONG,
         "published": TEXT,
         "error": TEXT,
     },
-    later=frozenset({"lane", *PACE, "published"}),
+    later=frozenset({"lane", *PACE, "gone", "published"}),
 )
 
 MISSING = RunTable(

@@ -68,10 +68,12 @@ class Records(AsyncIterator[Item]):
 
     Attributes:
         succeeded: Calls and listings that were brought to their end so far.
+        gone: Directories and objects that had been deleted when their turn came.
     """
 
     def __init__(self) -> None:
         self.succeeded = 0
+        self.gone = 0
         self._queue: asyncio.Queue[Item | None] = asyncio.Queue(AHEAD)
         self._runner: asyncio.Task[None] | None = None
         self._ended = False
@@ -248,7 +250,8 @@ class _Crawl:
         first = is_first(unit, self._resources[unit.resource])
         if isinstance(error, NotFound) and not first:
             self._done[unit.resource] += 1
-            return  # it was listed a moment ago, and has been deleted since
+            self._records.gone += 1  # it was listed a moment ago
+            return
         if isinstance(error, Disabled) and first and not begun:
             self._disabled.append(self._missing(unit, error))
         else:

@@ -37,6 +37,8 @@ class Ended:
         published: What became of the table: ``"replaced"`` the last listing, ``"merged"``
             with it, or None: it holds what it held.
         error: What is missing and why; "" if nothing is.
+        gone: Directories and objects that were listed a moment before, and had been deleted
+            when their turn came; without them the listing is whole.
     """
 
     workspace: str
@@ -53,6 +55,7 @@ class Ended:
     ended_at: int | None
     error: str
     published: Published | None = None
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

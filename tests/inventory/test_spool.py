@@ -174,6 +174,7 @@ def test_a_listing_sums_up(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert summary.units == {
         "pending": 0,
         "done": 1,
+        "gone": 0,
         "partial": 1,
         "denied": 1,
         "unavailable": 1,

@@ -353,6 +353,7 @@ def test_a_run_says_how_each_listing_ended(store: Store) -> None:
         "waited": 0.5,
         "paused": None,
         "ended_at": None,
+        "gone": 0,
         "published": "merged",
         "error": "it's /a",
     }

@@ -10,7 +10,7 @@ from asyncdbx.inventory.spool import Failure, Summary
 from asyncdbx.inventory.verdict import Ended, Verdict, judge_listing
 
 SECRETS = RESOURCES["secrets"]
-NOTHING = {"pending": 0, "done": 0, "partial": 0, "denied": 0, "unavailable": 0}
+NOTHING = {"pending": 0, "done": 0, "gone": 0, "partial": 0, "denied": 0, "unavailable": 0}
 
 
 def summary(*failures: Failure, **units: int) -> Summary:

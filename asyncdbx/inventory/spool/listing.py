@@ -18,7 +18,8 @@ __all__ = [
     "Unit",
 ]
 
-State = Literal["pending", "done", "partial", "denied", "unavailable"]
+# Gone is what was listed a moment ago and had been deleted when its turn came.
+State = Literal["pending", "done", "gone", "partial", "denied", "unavailable"]
 FAILED: tuple[State, ...] = ("partial", "denied", "unavailable")
 
 
@@ -66,7 +67,7 @@ class Summary:
     Attributes:
         workspace: Name of the workspace.
         resource: Name of the resource.
-        units: How many units there are in each state; all five states are there.
+        units: How many units there are in each state; all six states are there.
         records: Records fetched; one that came again counts again until it is published.
         calls: Calls made, those sent again included.
         throttled: How many of them were answered 429.
