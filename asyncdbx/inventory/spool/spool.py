@@ -10,6 +10,7 @@ lost when the process dies; after a power cut the last moments are fetched again
 """
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -37,6 +38,7 @@ from asyncdbx.inventory.spool.repeats import Repeats
 __all__ = ["Spool"]
 
 FLUSH_RECORDS = 5_000  # that wait, at most
+FLUSH_SECONDS = 0.005  # that something waits which many commits follow
 SHOWN_FAILURES = 5
 SOME = 1_000  # rows read at once
 
@@ -95,6 +97,7 @@ class Spool:
         self._in_hand: dict[int, InHand] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
         self._waiting = 0  # records
+        self._waiting_since: float | None = None
         self._samples: list[Sample] = []
         about = dict(db.execute("SELECT name, value FROM run"))
         self.run_id: str = about["run_id"]
@@ -225,7 +228,8 @@ class Spool:
         """Take what fetching a unit gave; all of it reaches the file, or nothing.
 
         It is written together with its neighbours by the next :meth:`flush`, which is up
-        to the caller; beyond 5,000 records it does not wait for that.
+        to the caller; beyond 5,000 records, or 5 ms behind the first commit, it does not
+        wait for that.
 
         Args:
             unit_id: A unit in the caller's hand.
@@ -265,8 +269,7 @@ class Spool:
             listing.touched_at = now()
             self._dirty[listing] = None
             self._add(followers)
-            if self._waiting >= FLUSH_RECORDS:
-                self.flush()
+            self._flush_if_due()
 
     def note_calls(self, unit_id: int, calls: int, throttled: int = 0) -> None:
         """Count calls for a unit that brought nothing yet."""
@@ -306,6 +309,7 @@ class Spool:
             self._dirty.clear()
             self._samples.clear()
             self._waiting = 0
+            self._waiting_since = None
 
     def open_units(self, workspace: str, resource: str) -> int:
         """Return how many units of a listing are not finished."""
@@ -428,6 +432,14 @@ class Spool:
             for unit_id, unit in units:
                 self._in_hand[unit_id] = InHand(listing, unit.cursor is not None)
         return units
+
+    def _flush_if_due(self) -> None:
+        at = time.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = at
+        late = at - self._waiting_since > FLUSH_SECONDS
+        if late or self._waiting >= FLUSH_RECORDS:
+            self.flush()
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
