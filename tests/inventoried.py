@@ -2,8 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
@@ -43,6 +47,7 @@ __all__ = [
     "in_thread",
     "table",
     "taken",
+    "when",
 ]
 
 
@@ -100,6 +105,29 @@ def earlier_listings(folder: Path) -> None:
         schema=Schema([Field(name, kind) for name, kind in columns.items()]),
     )
     write_deltalake(folder / "_listings", batch, name="_listings")
+
+
+def when(condition: Callable[[Crawl], bool], *, cancel: bool = False) -> Watch:
+    """Return a watch that looks at the crawl in each turn until ``condition`` holds."""
+
+    @asynccontextmanager
+    async def watch(crawl: Crawl) -> AsyncGenerator[None]:
+        run = asyncio.current_task()
+        assert run is not None
+
+        async def look() -> None:
+            while not condition(crawl):  # noqa: ASYNC110 - nobody sets an event for us
+                await asyncio.sleep(0)
+            if cancel:
+                run.cancel()
+
+        task = asyncio.create_task(look())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    return watch
 
 
 @contextmanager

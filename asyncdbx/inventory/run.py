@@ -29,7 +29,7 @@ from asyncdbx.inventory.ledger import (
     listing_rows,
     missing_rows,
 )
-from asyncdbx.inventory.leftover import put_away, resources_left, take_up
+from asyncdbx.inventory.leftover import last_run, put_away
 from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.rows import Columns
 from asyncdbx.inventory.sampling import sampling
@@ -92,17 +92,18 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
     """
     folder = Folder.open(order.folder, create=not order.retry_failed)
     with folder.lock():
+        file = folder.spool
         if order.fresh:
-            discard(folder.spool)
+            discard(file)
         if order.retry_failed:
-            left = resources_left(folder)
+            left = last_run(folder)
             if left is None:
                 return Verdict("", ())
-            take_up(folder)
-            order = replace(order, resources=choose(tuple(left)))
+            file, names = left
+            order = replace(order, resources=choose(tuple(names)))
         store = Store(folder)
         _check_tables(store, order.resources)
-        with Spool.open(folder.spool, plan(fleet, order)) as spool:
+        with Spool.open(file, plan(fleet, order)) as spool:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, store, spool, watch)
         put_away(folder, complete=not verdict.missing)

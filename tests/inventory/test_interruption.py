@@ -5,7 +5,7 @@ import contextlib
 import json
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -19,6 +19,7 @@ from inventoried import (
     fleet_of,
     table,
     taken,
+    when,
 )
 
 from asyncdbx.catalog.limits import Limits
@@ -42,26 +43,9 @@ async def fleet() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-def until(condition: Callable[[Crawl], bool]) -> Watch:
+def stopping(condition: Callable[[Crawl], bool]) -> Watch:
     """Return a watch that cancels the run as soon as ``condition`` holds."""
-
-    @contextlib.asynccontextmanager
-    async def watch(crawl: Crawl) -> AsyncGenerator[None]:
-        run = asyncio.current_task()
-        assert run is not None
-
-        async def look() -> None:
-            while not condition(crawl):  # noqa: ASYNC110 - nobody sets an event for us
-                await asyncio.sleep(0)
-            run.cancel()
-
-        task = asyncio.create_task(look())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    return watch
+    return when(condition, cancel=True)
 
 
 def requests(fleet: Simulator) -> int:
@@ -83,7 +67,7 @@ async def test_a_run_that_is_cancelled_goes_on(
     fleet: Simulator, tmp_path: Path, unlimited: Limits, after: int
 ) -> None:
     """What was committed is not asked again, and the tables end as the truth."""
-    stop = until(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= after)
+    stop = stopping(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= after)
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, *SOME, watch=stop)
     asked = requests(fleet)
@@ -105,7 +89,7 @@ async def test_a_run_that_is_cancelled_again_and_again_ends(
     verdict = None
     while verdict is None:
         runs += 1
-        stop = until(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 40)
+        stop = stopping(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 40)
         with contextlib.suppress(asyncio.CancelledError):
             verdict = await taken(
                 fleet_of(fleet, limits=unlimited), tmp_path, *SOME, watch=stop
@@ -122,7 +106,7 @@ async def test_what_failed_before_the_interruption_is_asked_again(
     fault = Fault("/api/2.1/clusters/list", "deny")
     fleet["prod"].faults.append(fault)
     key = ("prod", "clusters")
-    stop = until(lambda crawl: crawl.listings[key].ended is not None)
+    stop = stopping(lambda crawl: crawl.listings[key].ended is not None)
     names = ("clusters", "permissions")
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, *names, watch=stop)
@@ -139,7 +123,7 @@ async def test_a_run_begun_by_an_earlier_version_goes_on(
 ) -> None:
     """How the lanes went is unknown of what had ended, and null in rows of before."""
     key = ("prod", "clusters")
-    stop = until(lambda crawl: crawl.listings[key].ended is not None)
+    stop = stopping(lambda crawl: crawl.listings[key].ended is not None)
     names = ("clusters", "permissions")
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, *names, watch=stop)
@@ -164,7 +148,7 @@ async def test_a_resumed_listing_that_has_gone_is_partial(
 ) -> None:
     """What stops in the middle was enabled and allowed, and half of it is not it all."""
     key = ("prod", "job_runs")
-    stop = until(lambda crawl: crawl.listings[key].records > 0)
+    stop = stopping(lambda crawl: crawl.listings[key].records > 0)
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, "job_runs", watch=stop)
     fleet["prod"].faults.append(Fault("/api/2.2/jobs/runs/list", kind))
@@ -178,7 +162,7 @@ async def test_an_expired_cursor_of_an_earlier_run_begins_anew(
 ) -> None:
     """The server that knows the token no more is asked for the first page."""
     key = ("prod", "job_runs")
-    stop = until(lambda crawl: crawl.listings[key].records > 0)
+    stop = stopping(lambda crawl: crawl.listings[key].records > 0)
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, "job_runs", watch=stop)
     spool = tmp_path / "_run" / "spool.sqlite"
@@ -226,7 +210,7 @@ async def test_fresh_forgets_what_was_left(
     fleet: Simulator, tmp_path: Path, unlimited: Limits
 ) -> None:
     """Every call is made again, under a new run's name."""
-    stop = until(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 100)
+    stop = stopping(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 100)
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, *SOME, watch=stop)
     asked = requests(fleet)
@@ -240,7 +224,7 @@ async def test_another_fleets_run_is_not_mixed_in(
     fleet: Simulator, tmp_path: Path, unlimited: Limits
 ) -> None:
     """Other resources or workspaces are refused, with the way out; nothing is lost."""
-    stop = until(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 20)
+    stop = stopping(lambda crawl: sum(x.calls for x in crawl.listings.values()) >= 20)
     with pytest.raises(asyncio.CancelledError):
         await taken(fleet_of(fleet, limits=unlimited), tmp_path, "dbfs", watch=stop)
     with pytest.raises(

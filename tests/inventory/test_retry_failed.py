@@ -1,21 +1,19 @@
 """What a run lacks is said exactly, and can be fetched alone; or what came is merged."""
 
 import asyncio
-import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from inventoried import Crawl, by_key, fleet_of, table, taken
+from inventoried import Crawl, by_key, fleet_of, table, taken, when
 
 from asyncdbx.catalog.limits import Limits
 from asyncdbx.errors import StoreError, UsageError
 from asyncdbx.inventory.folder import Folder
-from asyncdbx.inventory.run import Watch
 from asyncdbx.inventory.verdict import Verdict
 from asyncdbx.simulator import Fault, Simulator
 
@@ -58,24 +56,6 @@ class Night:
     def versions(self) -> dict[str, int]:
         logs = self.folder.glob("[!_]*/_delta_log")
         return {log.parent.name: DeltaTable(log.parent).version() for log in logs}
-
-
-def when(condition: Callable[[Crawl], bool]) -> Watch:
-    """Return a watch that looks at the crawl in each turn until ``condition`` holds."""
-
-    @contextlib.asynccontextmanager
-    async def watch(crawl: Crawl) -> AsyncGenerator[None]:
-        async def look() -> None:
-            while not condition(crawl):  # noqa: ASYNC110 - nobody sets an event for us
-                await asyncio.sleep(0)
-
-        task = asyncio.create_task(look())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    return watch
 
 
 @pytest.fixture
@@ -153,6 +133,37 @@ async def test_another_fleet_is_refused(night: Night, unlimited: Limits) -> None
             await taken(fleet, night.folder, retry_failed=True)
     night.fail()
     assert (await night.take(retry_failed=True)).run_id == first.run_id
+
+
+async def test_a_retry_that_was_refused_is_in_nobodys_way(
+    night: Night, unlimited: Limits
+) -> None:
+    """The next run begins, of whatever fleet it is."""
+    night.fail("/api/2.0/dbfs/list")
+    await night.take("dbfs")
+    options: Any = {"account": False, "limits": False, "speed": 0}
+    async with Simulator(2, scale=0.03, **options) as other:
+        with pytest.raises(StoreError, match="other workspaces"):
+            await taken(fleet_of(other, limits=unlimited), night.folder, retry_failed=True)
+        verdict = await taken(fleet_of(other, limits=unlimited), night.folder, "jobs")
+    assert verdict.exit_code == 0
+
+
+async def test_a_retry_that_is_interrupted_goes_on(night: Night) -> None:
+    """By the same command."""
+    night.fail("/api/2.0/permissions/")
+    await night.take("jobs", "permissions")
+    night.fail()
+
+    def stop(crawl: Crawl) -> bool:
+        return crawl.listings["prod", "permissions"].calls >= 20
+
+    with pytest.raises(asyncio.CancelledError):
+        await night.take(retry_failed=True, watch=when(stop, cancel=True))
+    before = night.prod.calls()
+    assert (await night.take(retry_failed=True)).exit_code == 0
+    assert night.prod.calls().repeated == before.repeated
+    night.assert_true("jobs", "permissions")
 
 
 async def test_without_a_run_nothing_can_be_missing(night: Night) -> None:

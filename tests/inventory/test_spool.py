@@ -540,6 +540,17 @@ def test_two_pages_of_a_unit_are_put_aside_one_after_the_other(spool: Spool) -> 
     assert sorted(all_rows(spool)) == [record(1), record(2)]
 
 
+def test_the_second_page_that_is_put_aside_is_not_the_first_ones(spool: Spool) -> None:
+    """If it fails, nothing of it is kept, also if the first one's end waits."""
+    spool.add([directory(0)])
+    ((unit_id, _),) = hand_out(spool)
+    spool.stage(unit_id, [record(1)])
+    spool.commit(unit_id, outcome="pending", cursor="next")
+    spool.stage(unit_id, [record(2)])
+    spool.commit(unit_id, outcome="partial", error="cut")
+    assert (all_rows(spool), spool.summary(*DBFS).records) == ([record(1)], 1)
+
+
 @pytest.mark.parametrize("outcome", ["partial", "denied", "unavailable"])
 def test_what_was_put_aside_of_a_page_that_failed_is_forgotten(
     spool: Spool, file: Path, outcome: Any

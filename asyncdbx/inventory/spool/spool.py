@@ -255,10 +255,10 @@ class Spool:
             if outcome != "pending":
                 del self._in_hand[unit_id]
             kept = outcome not in FAILED
-            listing.records += len(records) + (unit.staged if kept else 0)
-            if unit.staged:
+            staged, unit.staged = unit.staged, 0
+            listing.records += len(records) + (staged if kept else 0)
+            if staged:
                 listing.settled.append((unit_id, kept))
-                unit.staged = 0
             if records:
                 whose = unit_id if unit.chained else None
                 listing.new_records.setdefault(whose, []).extend(records)
@@ -269,7 +269,10 @@ class Spool:
             listing.touched_at = now()
             self._dirty[listing] = None
             self._add(followers)
-            self._flush_if_due()
+            if staged:
+                self.flush()  # what is put aside from now on is the next page's
+            else:
+                self._flush_if_due()
 
     def note_calls(self, unit_id: int, calls: int, throttled: int = 0) -> None:
         """Count calls for a unit that brought nothing yet."""
