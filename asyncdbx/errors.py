@@ -3,6 +3,7 @@
 AsyncdbxError
 ├── ConfigError            a profile, a file or a setting cannot be used
 ├── UsageError             what was asked for does not exist or makes no sense
+│   └── QueryError         an SQL statement that cannot be run
 ├── StoreError             the folder of an inventory cannot be used
 │   ├── DiskFailed         it is full or broken; what is done is kept and can be resumed
 │   └── LockHeld           another run holds it
@@ -44,6 +45,7 @@ __all__ = [
     "LockHeld",
     "LoginFailed",
     "NotFound",
+    "QueryError",
     "Redirected",
     "ServerFailed",
     "StoreError",
@@ -66,6 +68,10 @@ class ConfigError(AsyncdbxError):
 
 class UsageError(AsyncdbxError):
     """What was asked for does not exist or makes no sense."""
+
+
+class QueryError(UsageError):
+    """An SQL statement that cannot be run; the lines below the first say where."""
 
 
 class StoreError(AsyncdbxError):

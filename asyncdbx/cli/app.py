@@ -17,6 +17,7 @@ from asyncdbx.errors import (
     DeadlineReached,
     DiskFailed,
     LockHeld,
+    QueryError,
     StoreError,
     UsageError,
 )
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Entry] = {
     "list": Entry("asyncdbx.cli.list_", "Print the records of resources."),
     "tree": Entry("asyncdbx.cli.tree", "Walk dbfs:/, /Workspace/ or /Volumes/."),
     "inventory": Entry("asyncdbx.cli.inventory", "Take the whole fleet into tables."),
+    "query": Entry("asyncdbx.cli.query", "Ask the tables of an inventory, in SQL."),
     "catalog": Entry("asyncdbx.cli.catalog", "Look up endpoints."),
     "doctor": Entry("asyncdbx.cli.doctor", "See whether workspaces can be worked with."),
     "limits": Entry("asyncdbx.cli.limits", "Show how often each may be called."),
@@ -148,8 +150,9 @@ def _explain(error: BaseException) -> int:
             _forget_stdout()
             return PIPE_CLOSED
         case AsyncdbxError():
-            # Only configuration has several things to say, one a line, in our own words.
-            complain(str(error), keep="\n" if isinstance(error, ConfigError) else "")
+            # Only these have several lines: one for each thing, or a place in SQL.
+            lines = isinstance(error, ConfigError | QueryError)
+            complain(str(error), keep="\n" if lines else "")
             return exit_code(error)
         case OSError():
             _forget_stdout()

@@ -205,7 +205,7 @@ class Csv(Printer[T]):
     def __init__(self, sheet: Sheet[T], *, safe: bool) -> None:
         super().__init__(sheet)
         self._safe = safe
-        self._heading = [",".join(column.title for column in sheet.csv)]
+        self._heading = [",".join(self._cell(column.title) for column in sheet.csv)]
 
     def write(self, items: Iterable[T]) -> None:
         """Print some items."""
@@ -260,7 +260,7 @@ class Table(Printer[T]):
         write_text(click.style(text, bold=True) if heading and is_terminal() else text)
 
     def _begin(self) -> None:
-        titles = [column.title for column in self._sheet.table]
+        titles = [visible(column.title) for column in self._sheet.table]
         rows = [titles, *self._held]
         self._widths = [
             min(WIDEST, max(map(cell_len, each))) for each in zip(*rows, strict=True)

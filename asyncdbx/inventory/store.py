@@ -32,7 +32,7 @@ from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import RUN_TABLES, RunTable
 from asyncdbx.inventory.rows import Block, Columns
 
-__all__ = ["Store"]
+__all__ = ["Store", "explained"]
 
 PARTITION = "workspace"
 
@@ -182,7 +182,7 @@ class Store:
         Raises:
             StoreError: It is not ours, has a column of another type, or cannot be read.
         """
-        with _explained(f"{self._where(name)} cannot be used"):
+        with explained(f"{self._where(name)} cannot be used"):
             self._ours(name, columns)
 
     def run_rows(self, table: RunTable, run_id: str) -> list[dict[str, Any]]:
@@ -233,7 +233,7 @@ class Store:
     def _select(
         self, name: str, columns: Callable[[DeltaTable], str], where: str
     ) -> Iterator[dict[str, Any]]:
-        with _explained(f"{self._where(name)} cannot be read"):
+        with explained(f"{self._where(name)} cannot be read"):
             table = self._open(name)
             if table is None:
                 return
@@ -249,7 +249,7 @@ class Store:
         """Write to one table at a time, and explain what goes wrong."""
         with self._guard:
             lock = self._locks.setdefault(name, Lock())
-        with lock, _explained(f"{self._where(name)} could not be written", source):
+        with lock, explained(f"{self._where(name)} could not be written", source):
             yield
 
     def _ours(self, name: str, columns: Columns | RunTable) -> DeltaTable | None:
@@ -309,7 +309,7 @@ class _Source:
 
 
 @contextmanager
-def _explained(what: str, source: _Source | None = None) -> Generator[None]:
+def explained(what: str, source: _Source | None = None) -> Generator[None]:
     """Turn what deltalake and the system say into a StoreError of one sentence."""
     try:
         yield

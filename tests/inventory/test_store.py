@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from inventoried import earlier_listings
+from odd_names import NAMES
 
 from asyncdbx.errors import StoreError
 from asyncdbx.inventory.folder import Folder
@@ -20,20 +21,6 @@ from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended
 
 COLUMNS = Columns({"n": "int64", "id": "str", "userName": "str"})
-NAMES = [
-    "prod",
-    "it's",
-    "a b",
-    "a/b",
-    "a=b",
-    "100%",
-    "a%2Fb",
-    "ü漢😀",
-    "back\\slash",
-    '"q"',
-]
-NAMES += ["..", "*?", "new\nline", "UPPER", "upper", "__HIVE_DEFAULT_PARTITION__", "null"]
-NAMES += ["'; DROP TABLE jobs --", "#1", " lead", "trail ", "7", "2026-11-23", "true"]
 
 
 @pytest.fixture
