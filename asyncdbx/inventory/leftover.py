@@ -23,25 +23,29 @@ def last_run(folder: Folder) -> tuple[Path, Sequence[str]] | None:
         StoreError: What is left cannot be read.
     """
     for file in (folder.spool, folder.last_spool):
-        if file.exists():
-            resources: Sequence[str] = read_plan(file)["resources"]
+        if file.exists() and (plan := read_plan(file)) is not None:
+            resources: Sequence[str] = plan["resources"]
             return file, resources
     if not folder.table("_listings").exists():
         raise UsageError(f"there was no run yet in {folder.path}: nothing can be missing")
     return None
 
 
-def put_away(folder: Folder, *, complete: bool) -> None:
+def put_away(folder: Folder, file: Path, *, complete: bool) -> None:
     """Leave behind what can be tried again of a run that has ended; nobody has it open.
 
     Args:
         folder: The inventory's.
+        file: Its spool: a new one, or that of the run that was tried again.
         complete: Nothing can.
     """
-    if complete:
-        discard(folder.spool)
+    if file != folder.last_spool:
+        # First, and with its log if a retry was killed: SQLite would read that log into
+        # whatever lies beside it. And what came before must not outlive what comes now.
         discard(folder.last_spool)
-    elif folder.spool.exists():
+    if complete:
+        discard(file)
+    elif file != folder.last_spool:
         # Closed, all of it is in the one file, so that it moves in one step.
-        with explained(folder.spool):
-            folder.spool.replace(folder.last_spool)
+        with explained(file):
+            file.replace(folder.last_spool)

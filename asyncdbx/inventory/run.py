@@ -106,7 +106,7 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
         with Spool.open(file, plan(fleet, order)) as spool:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, store, spool, watch)
-        put_away(folder, complete=not verdict.missing)
+        put_away(folder, file, complete=not verdict.missing)
         if order.keep is not None:
             await _to_its_end(asyncio.to_thread(_prune, store, order.keep))
     return verdict

@@ -89,7 +89,7 @@ def open_file(file: Path, plan: Mapping[str, Any]) -> tuple[sqlite3.Connection, 
         file.parent.mkdir(parents=True, exist_ok=True)
         db = connect(file)
         try:
-            resumed = _value(db, "SELECT count(*) FROM sqlite_master") > 0
+            resumed = _is_begun(db)
             if resumed:
                 _check(db, file, plan)
             db.executescript(SETTINGS)
@@ -103,13 +103,15 @@ def open_file(file: Path, plan: Mapping[str, Any]) -> tuple[sqlite3.Connection, 
         return db, resumed
 
 
-def read_plan(file: Path) -> Mapping[str, Any]:
-    """Return the plan of the run in a file that is there.
+def read_plan(file: Path) -> Mapping[str, Any] | None:
+    """Return the plan of the run in a file that is there; None if it was never begun.
 
     Raises:
         StoreError: It is of another version, damaged, not a spool, or cannot be read.
     """
     with explained(file), closing(connect(file)) as db:
+        if not _is_begun(db):
+            return None
         _check_marks(db, file)
         plan: Mapping[str, Any] = orjson.loads(_value(db, PLAN))
     return plan
@@ -185,6 +187,11 @@ def _begin(db: sqlite3.Connection, plan: Mapping[str, Any]) -> None:
     db.executescript(f"BEGIN; {marks} {TABLES}")
     db.executemany("INSERT INTO run VALUES (?, ?)", about.items())
     db.execute("COMMIT")
+
+
+def _is_begun(db: sqlite3.Connection) -> bool:
+    """Return whether there are tables; a process killed before leaves an empty file."""
+    return bool(_value(db, "SELECT count(*) FROM sqlite_master"))
 
 
 def _check_marks(db: sqlite3.Connection, file: Path) -> None:
