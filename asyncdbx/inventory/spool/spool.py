@@ -254,7 +254,7 @@ class Spool:
             unit.chained |= outcome == "pending"
             if outcome != "pending":
                 del self._in_hand[unit_id]
-            kept = outcome not in FAILED
+            kept = outcome in {"pending", "done"}
             staged, unit.staged = unit.staged, 0
             listing.records += len(records) + (staged if kept else 0)
             if staged:
