@@ -109,7 +109,7 @@ class Walk(AsyncIterator[dict[str, Any]]):
             if not pager.done:
                 self._frontier.append((directory, pager))
         except NotFound as error:
-            if directory == self._root:
+            if directory == self._root or pager.pages:
                 self.unlisted.append((directory, error))
             else:
                 self.vanished.append(directory)

@@ -205,6 +205,7 @@ class Crawl:
         """Do one unit; what goes wrong with it is its outcome, and nobody else's."""
         if unit.cursor is not None:
             self._begun.add(number)
+            self._cursors[number] = unit.cursor
         try:
             await self._fetch(listing, number, unit)
         except CallError as error:
@@ -227,17 +228,17 @@ class Crawl:
                 await self._fetch_once(listing, number, unit)
                 break
             except ApiError as error:
-                if chance or number not in self._begun or error.status != 400:
+                if chance or number not in self._cursors or not _may_be_expired(error):
                     raise
-                unit = replace(unit, cursor=None)
+                del self._cursors[number]
                 self._note_calls(listing, number, error)
                 self._spool.restart(number)
             except Changed as error:
                 if chance == CHANCES - 1:
                     raise
-                unit = replace(unit, cursor=self._cursors.get(number, unit.cursor))
                 self._note_calls(listing, number, error)
                 self._spool.unstage(number)
+            unit = replace(unit, cursor=self._cursors.get(number))
 
     def _note_calls(self, listing: Listing, number: int, error: CallError) -> None:
         """Count the calls of a page that came to nothing."""
@@ -294,7 +295,8 @@ class Crawl:
 
     def _fail(self, listing: Listing, number: int, unit: Unit, error: CallError) -> None:
         first = is_first(unit, listing.resource)
-        outcome = _outcome(error, first=first, begun=number in self._begun)
+        begun, behind = number in self._begun, number in self._cursors
+        outcome = _outcome(error, first=first, begun=begun, behind=behind)
         words = "" if outcome == "gone" else str(error)
         self._spool.commit(number, outcome=outcome, error=words, calls=error.calls)
         self._unwritten.set()
@@ -330,7 +332,12 @@ def parents_of(resource: Resource) -> list[str]:
     return list(dict.fromkeys(follow.resource for follow in follows))
 
 
-def _outcome(error: CallError, *, first: bool, begun: bool) -> State:
+def _may_be_expired(error: ApiError) -> bool:
+    """Return whether a server may say so that it knows a page token no more."""
+    return error.status == 400 or isinstance(error, NotFound)
+
+
+def _outcome(error: CallError, *, first: bool, begun: bool, behind: bool) -> State:
     """Return how a unit ended.
 
     Args:
@@ -338,9 +345,10 @@ def _outcome(error: CallError, *, first: bool, begun: bool) -> State:
         first: The listing begins with it; anything else was listed before, and if it is
             not found it has been deleted since.
         begun: Pages of it have come, so it was neither denied nor not enabled then.
+        behind: It failed behind pages that are kept, so it is not as if it never was.
     """
     match error:
-        case NotFound() if not first:
+        case NotFound() if not first and not behind:
             return "gone"
         case Denied() if not begun:
             return "denied"

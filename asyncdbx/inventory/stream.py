@@ -248,7 +248,7 @@ class _Crawl:
 
     async def _fail(self, unit: Unit, error: CallError, *, begun: bool) -> None:
         first = is_first(unit, self._resources[unit.resource])
-        if isinstance(error, NotFound) and not first:
+        if isinstance(error, NotFound) and not first and not begun:
             self._done[unit.resource] += 1
             self._records.gone += 1  # it was listed a moment ago
             return
