@@ -127,7 +127,7 @@ async def _crawl(
                 f"the deadline of {order.deadline:g} s is reached; the same command goes on"
                 " where it was"
             ) from None
-    await asyncio.to_thread(_write_ledger, store, spool, crawl, ended)
+    await _to_its_end(asyncio.to_thread(_write_ledger, store, spool, crawl, ended))
     return Verdict(spool.run_id, ended)
 
 
