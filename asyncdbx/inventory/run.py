@@ -108,7 +108,8 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
             verdict = await _crawl(fleet, order, store, spool, watch)
         put_away(folder, file, complete=not verdict.missing)
         if order.keep is not None:
-            await _to_its_end(asyncio.to_thread(_prune, store, order.keep))
+            work = asyncio.to_thread(_prune, store, order.keep, verdict.run_id)
+            await _to_its_end(work)
     return verdict
 
 
@@ -139,9 +140,10 @@ def _check_tables(store: Store, resources: Iterable[Resource]) -> None:
         store.check(table.name, table)
 
 
-def _prune(store: Store, keep: timedelta) -> None:
+def _prune(store: Store, keep: timedelta, run_id: str) -> None:
     """Forget what was replaced longer ago; how listings ended is remembered for ever."""
-    before = run_moment(datetime.now(UTC) - keep)
+    # A run may have begun before that, and been interrupted: its own account is kept.
+    before = min(run_moment(datetime.now(UTC) - keep), run_id)
     for table in (LANES, MISSING):
         store.forget_runs(table, before)
     for name in (*store.tables(), *RUN_TABLES):
