@@ -171,6 +171,9 @@ class _Publisher:
     async def publish(self, listing: Listing, ended: Ended) -> Ended:
         """Publish a listing, unless it lacks something or this run has done so before.
 
+        Then what has come since is published: a service was enabled meanwhile, and this
+        follows from it.
+
         Returns:
             How it ended, with what became of it.
         """
@@ -178,24 +181,29 @@ class _Publisher:
         if not complete and not (self._accept_partial and ended.status == "partial"):
             return ended
         async with self._turn:
-            if self._spool.summary(*listing.key).published_at is not None:
+            before = self._spool.summary(*listing.key).published_at is not None
+            if before and not self._spool.holds(*listing.key):
                 return replace(ended, published="replaced")
-            work = partial(self._publish, listing, merge=not complete)
+            work = partial(self._publish, listing, ended, before=before)
             records = await _to_its_end(asyncio.to_thread(work))
         how: Published = "replaced" if complete else "merged"
         return replace(ended, records=records, published=how)
 
-    def _publish(self, listing: Listing, *, merge: bool) -> int:
+    def _publish(self, listing: Listing, ended: Ended, *, before: bool) -> int:
+        """Publish a listing; merge what has come since if this run has done so before."""
         workspace, resource = listing.key
+        complete = ended.status == "complete"
         records = self._store.publish(
             resource,
             workspace,
             columns_of(listing.resource),
             self._spool.blocks(workspace, resource),
             run_id=self._spool.run_id,
-            merge=merge,
+            merge=before or not complete,
         )
-        if not merge:  # it may still become complete
+        if before:
+            records = ended.records
+        if complete:  # else it may still become so
             self._spool.mark_published(workspace, resource, records)
         return records
 

@@ -42,11 +42,12 @@ FLUSH_SECONDS = 0.005  # that something waits which many commits follow
 SHOWN_FAILURES = 5
 SOME = 1_000  # rows read at once
 
-# One that is published is complete though a service it may also come from is unavailable.
+# One that is published is complete though a service it may also come from is unavailable;
+# what else failed of it has come since.
 REOPEN_UNITS = """
     UPDATE unit SET state = 'pending', error = ''
-    WHERE state IN ('partial', 'denied', 'unavailable')
-    AND listing IN (SELECT id FROM listing WHERE published_at IS NULL)"""
+    WHERE state IN ('partial', 'denied', 'unavailable') AND (state != 'unavailable'
+    OR listing IN (SELECT id FROM listing WHERE published_at IS NULL))"""
 REOPEN_LISTINGS = """
     UPDATE listing SET ended_at = NULL
     WHERE id IN (SELECT listing FROM unit WHERE state = 'pending')"""
@@ -369,6 +370,16 @@ class Spool:
             last = found[-1][0]
             yield from (Failure(*row[1:]) for row in found)
 
+    def holds(self, workspace: str, resource: str) -> bool:
+        """Return whether it has records of a listing that are not published."""
+        sql = "SELECT EXISTS (SELECT 1 FROM batch WHERE listing = ? AND whole)"
+        with self._lock:
+            self.flush()
+            listing = self._listing(workspace, resource)
+            with explained(self._file):
+                (found,) = self._db.execute(sql, (listing.id,)).fetchone()
+        return bool(found)
+
     def mark_published(self, workspace: str, resource: str, records: int) -> None:
         """Note, durably, that a listing is published: a resumed run leaves it alone.
 
@@ -392,7 +403,7 @@ class Spool:
         """Make the units that failed pending again, and return how many they are.
 
         For the beginning of a run, while no unit is in anyone's hand. Their listings
-        have not ended any more; those that are published are left alone.
+        have not ended any more; what is unavailable of published ones is left alone.
         """
         if self._in_hand:
             raise RuntimeError("units are in hand; retry the failed ones before")

@@ -1,0 +1,101 @@
+"""What a run says of itself is so: also after a retry, a cancellation, a long time."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inventoried import by_key, fleet_of, table, taken
+
+from asyncdbx.catalog.limits import Limits
+from asyncdbx.errors import LockHeld
+from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.store import Store
+from asyncdbx.simulator import Fault, Simulator
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Simulator]:
+    """One workspace, without limits."""
+    options: Any = {"account": False, "limits": False, "speed": 0}
+    async with Simulator(1, scale=0.05, **options) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("then", ["", "/api/2.0/permissions/serving-endpoints"])
+async def test_what_a_retry_finds_for_a_published_listing_is_published(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits, then: str
+) -> None:
+    """Proves: a service that is enabled between a run and its retry gives more objects,
+    and their permissions are fetched, counted, and in no table; or never tried again."""
+    names = ("serving_endpoints", "permissions", "dbfs")
+    prod = fleet["prod"]
+    prod.faults[:] = [
+        Fault("/api/2.0/serving-endpoints", "disabled"),
+        Fault("/api/2.0/dbfs/list", "deny"),
+    ]
+    first = by_key(await taken(fleet_of(fleet, limits=unlimited), tmp_path, *names))
+    assert first["prod/permissions"].status == "complete"
+    assert first["prod/serving_endpoints"].status == "unavailable"
+    prod.faults[:] = [Fault(then, "deny")] if then else []
+    await taken(fleet_of(fleet, limits=unlimited), tmp_path, retry_failed=True)
+    prod.faults.clear()
+    last = await taken(fleet_of(fleet, limits=unlimited), tmp_path, retry_failed=True)
+    rows = {row["resource"]: row for row in table(tmp_path, "_listings")}
+    assert rows["permissions"]["records"] == len(table(tmp_path, "permissions"))
+    ids = {row["id"] for row in table(tmp_path, "permissions")}
+    assert ids == {each["object_id"] for each in prod.truth("permissions")}
+    if then:
+        assert by_key(last)["prod/permissions"].status == "complete"
+
+
+async def test_the_ledger_is_written_before_the_folder_is_let_go(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves: cancelled while it writes _listings, a run lets go of its lock under it."""
+    began, may_end = threading.Event(), threading.Event()
+    usual = Store.replace_run
+    held: list[str] = []
+
+    def replace_run(*args: Any) -> None:
+        began.set()
+        assert may_end.wait(10)
+        try:
+            with Folder.open(tmp_path).lock():
+                held.append("no")
+        except LockHeld:
+            held.append("yes")
+        usual(*args)
+
+    monkeypatch.setattr(Store, "replace_run", replace_run)
+    run = asyncio.create_task(
+        taken(fleet_of(fleet, limits=unlimited), tmp_path, "clusters")
+    )
+    await asyncio.to_thread(began.wait, 10)
+    run.cancel()
+    await asyncio.wait([run], timeout=0.2)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await asyncio.sleep(0.5)
+    assert set(held) == {"yes"}
+
+
+async def test_a_run_that_took_longer_than_is_kept_keeps_its_own_account(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves: what a run lacks is deleted as it ends, if it began before --keep ago."""
+    fleet["prod"].faults[:] = [Fault("/api/2.0/dbfs/list", "deny")]
+    began = "20200101T000000Z"
+    monkeypatch.setattr("asyncdbx.inventory.spool.file.run_moment", lambda _: began)
+    verdict = await taken(
+        fleet_of(fleet, limits=unlimited), tmp_path, "dbfs", keep=timedelta(days=1)
+    )
+    assert verdict.run_id.startswith(began)
+    assert len(table(tmp_path, "_missing")) == 1
+    assert table(tmp_path, "_lanes") != []
