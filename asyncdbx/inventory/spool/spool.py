@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -140,7 +140,8 @@ class Spool:
         """Write what waits, and close the file, which is whole then without its log."""
         with self._lock, explained(self._file), closing(self._db):
             self.flush()
-            self._db.execute("PRAGMA incremental_vacuum")
+            with suppress(sqlite3.OperationalError):  # it moves pages, which needs room
+                self._db.executescript("PRAGMA incremental_vacuum")  # a step for each page
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def add(self, units: Iterable[Unit]) -> None:
