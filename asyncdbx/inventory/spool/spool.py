@@ -60,9 +60,11 @@ FAILURES = """
     SELECT id, step, key, state, pages, error FROM unit
     WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable') AND id > ?
     ORDER BY id LIMIT ?"""
+# Of an object the cursor holds all pages so far; nobody asks for it once they are whole.
 OUTCOME = """
-    UPDATE unit SET state = ?, cursor = coalesce(?, cursor), pages = pages + ?, error = ?
-    WHERE id = ?"""
+    UPDATE unit SET state = ?1, pages = pages + ?3, error = ?4,
+    cursor = iif(?1 IN ('done', 'gone'), NULL, coalesce(?2, cursor))
+    WHERE id = ?5"""
 
 
 @dataclass(slots=True)
