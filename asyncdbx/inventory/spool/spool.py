@@ -292,12 +292,13 @@ class Spool:
             self._samples.extend(samples)
 
     def samples(self) -> Iterator[Sample]:
-        """Read what lanes did in this run, in the order of time."""
+        """Read what lanes did in this run, in the order of time, one by one."""
         with self._lock:
             self.flush()
-            with explained(self._file):
-                rows = self._db.execute("SELECT * FROM sample ORDER BY at").fetchall()
-        return map(Sample._make, rows)
+        with explained(self._file), closing(connect(self._file)) as db:
+            yield from map(
+                Sample._make, db.execute("SELECT * FROM sample ORDER BY at, rowid")
+            )
 
     def flush(self) -> None:
         """Write all that waits in one transaction.
