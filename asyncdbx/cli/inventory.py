@@ -48,6 +48,7 @@ LISTINGS: Sheet[Ended] = Sheet(
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEAST_AGE = timedelta(days=1)
+MOST_AGE = timedelta(days=36_500)  # who says more means for ever, and has no such date
 
 
 @click.command(
@@ -273,7 +274,8 @@ def _names(options: Iterable[str]) -> tuple[str, ...]:
 
 
 def _age(text: str) -> timedelta:
-    age = timedelta(seconds=seconds("--keep", text))
+    most = MOST_AGE.total_seconds()
+    age = timedelta(seconds=min(seconds("--keep", text), most))
     if age < LEAST_AGE:
         raise UsageError(
             f"--keep {text!r} is less than a day: who reads a version that was replaced a"

@@ -30,7 +30,7 @@ from asyncdbx.inventory.ledger import (
     missing_rows,
 )
 from asyncdbx.inventory.leftover import last_run, put_away
-from asyncdbx.inventory.resources import choose
+from asyncdbx.inventory.resources import RESOURCES, choose
 from asyncdbx.inventory.rows import Columns
 from asyncdbx.inventory.sampling import sampling
 from asyncdbx.inventory.sources import Resource
@@ -103,6 +103,8 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
             order = replace(order, resources=choose(tuple(names)))
         store = Store(folder)
         _check_tables(store, order.resources)
+        for name in _tables(store):
+            store.retain(name, order.keep)
         with Spool.open(file, plan(fleet, order)) as spool:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, store, spool, watch)
@@ -146,8 +148,13 @@ def _prune(store: Store, keep: timedelta, run_id: str) -> None:
     before = min(run_moment(datetime.now(UTC) - keep), run_id)
     for table in (LANES, MISSING):
         store.forget_runs(table, before)
-    for name in (*store.tables(), *RUN_TABLES):
+    for name in _tables(store):
         store.prune(name, keep)
+
+
+def _tables(store: Store) -> list[str]:
+    """Return the names of our tables; others may lie beside them."""
+    return [*(name for name in store.tables() if name in RESOURCES), *RUN_TABLES]
 
 
 def _write_ledger(store: Store, spool: Spool, crawl: Crawl, ended: Sequence[Ended]) -> None:

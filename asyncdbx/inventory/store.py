@@ -136,28 +136,37 @@ class Store:
                 predicate=_of_run(run_id),
                 schema_mode="merge",
                 name=table.name,
-                configuration=dict.fromkeys(RETENTION, FOR_EVER),
+                configuration=_retention(None),
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
             )
+
+    def retain(self, name: str, keep: timedelta | None) -> None:
+        """Let a table's log know of what was replaced for so long; None for ever.
+
+        Raises:
+            StoreError: The disk refuses.
+        """
+        with self._writing(name):
+            table = self._open(name)
+            if table is not None and not _is_foreign(table, name):
+                _retain(table, keep)
 
     def prune(self, name: str, keep: timedelta) -> None:
         """Forget versions of a table that were replaced longer ago than ``keep``.
 
         Their files are deleted, and those of writers that died; never one of the present
         version, however old it is, nor of a version that a reader may have opened since.
+        A table that is not ours is left alone.
 
         Raises:
-            StoreError: The table is not ours, or the disk refuses.
+            StoreError: The disk refuses.
         """
         with self._writing(name):
             table = self._open(name)
-            if table is None:
+            if table is None or _is_foreign(table, name):
                 return
-            interval = f"interval {int(keep.total_seconds())} seconds"
-            wanted = dict.fromkeys(RETENTION, interval)
-            if not wanted.items() <= table.metadata().configuration.items():
-                table.alter.set_table_properties(wanted)
+            _retain(table, keep)
             if table.vacuum(full=True, dry_run=True):
                 table.vacuum(full=True, dry_run=False)
                 # Only what lies before a checkpoint can leave the log, and a version
@@ -261,7 +270,7 @@ class Store:
         """
         table = self._open(name)
         if table is not None:
-            _check(table, columns, self._where(name))
+            _check(table, name, columns, self._where(name))
         return table
 
     def _open(self, name: str) -> DeltaTable | None:
@@ -342,7 +351,7 @@ def _replace(
         schema_mode="merge",
         partition_by=[PARTITION],
         name=name,
-        configuration=CONFIGURATION | dict.fromkeys(RETENTION, FOR_EVER),
+        configuration=CONFIGURATION | _retention(None),
         writer_properties=WRITER,
         commit_properties=commit,
     )
@@ -363,11 +372,29 @@ def _merge(
     merger.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
-def _check(table: DeltaTable, ours: Columns | RunTable, where: str) -> None:
+def _retain(table: DeltaTable, keep: timedelta | None) -> None:
+    wanted = _retention(keep)
+    if not wanted.items() <= table.metadata().configuration.items():
+        table.alter.set_table_properties(wanted)
+
+
+def _retention(keep: timedelta | None) -> dict[str, str]:
+    seconds = FOR_EVER if keep is None else f"interval {int(keep.total_seconds())} seconds"
+    return dict.fromkeys(RETENTION, seconds)
+
+
+def _is_foreign(table: DeltaTable, name: str) -> bool:
+    """Return whether somebody else made a table that lies where one of ours would."""
+    run_table = RUN_TABLES.get(name)
+    partitions = [PARTITION] if run_table is None else []
+    required = Columns.required if run_table is None else run_table.required
+    known = {field.name.lower() for field in table.schema().fields}
+    return table.metadata().partition_columns != partitions or not known >= required
+
+
+def _check(table: DeltaTable, name: str, ours: Columns | RunTable, where: str) -> None:
     known = {field.name.lower(): field for field in table.schema().fields}
-    partitions = [PARTITION] if isinstance(ours, Columns) else []
-    foreign = table.metadata().partition_columns != partitions
-    if foreign or not known.keys() >= ours.required:
+    if _is_foreign(table, name):
         raise StoreError(f"{where} was not made by asyncdbx; move it away")
     for field in DeltaSchema.from_arrow(ours.schema).fields:
         found = known.get(field.name.lower(), field)
