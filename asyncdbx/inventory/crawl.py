@@ -21,7 +21,14 @@ from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.rows import Row
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, State, Unit
-from asyncdbx.inventory.units import Followers, Found, first_units, followers_of, is_first
+from asyncdbx.inventory.units import (
+    Followers,
+    Found,
+    Step,
+    first_units,
+    followers_of,
+    is_first,
+)
 from asyncdbx.inventory.verdict import Ended, judge_listing, lacking_parents
 from asyncdbx.limiter import Lane
 
@@ -203,6 +210,10 @@ class Crawl:
 
     async def _do(self, listing: Listing, number: int, unit: Unit) -> None:
         """Do one unit; what goes wrong with it is its outcome, and nobody else's."""
+        if unit.cursor is not None and _by_position(listing, unit):
+            # Hours have passed: what was deleted meanwhile has moved all that is behind it.
+            self._spool.restart(number)
+            unit = replace(unit, cursor=None)
         if unit.cursor is not None:
             self._begun.add(number)
             self._cursors[number] = unit.cursor
@@ -330,6 +341,13 @@ def parents_of(resource: Resource) -> list[str]:
     """Return the names of the resources that this one follows from."""
     follows = (follow for source in resource.sources for follow in source.follow)
     return list(dict.fromkeys(follow.resource for follow in follows))
+
+
+def _by_position(listing: Listing, unit: Unit) -> bool:
+    """Return whether a unit's pages are asked for by number or index, not by token."""
+    source = listing.resource.sources[Step.parse(unit.step).number]
+    paging = listing.workspace.endpoint(source.endpoint).paging
+    return paging is not None and paging.style in {"scim", "page"}
 
 
 def _may_be_expired(error: ApiError) -> bool:
