@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
-from arro3.core import RecordBatch, RecordBatchReader
+from arro3.core import Array, RecordBatch, RecordBatchReader, Schema
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -361,7 +361,7 @@ def _merge(
     table: DeltaTable, rows: RecordBatchReader, workspace: str, commit: CommitProperties
 ) -> None:
     merger = table.merge(
-        rows,
+        _widened(rows, table),
         f"old.{_of(workspace)} AND old.id = new.id",
         source_alias="new",
         target_alias="old",
@@ -370,6 +370,23 @@ def _merge(
         commit_properties=commit,
     )
     merger.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def _widened(rows: RecordBatchReader, table: DeltaTable) -> RecordBatchReader:
+    """Return rows with all columns of a table, null where they have no value.
+
+    A table of another version may have some that are not ours: of a new record they are
+    not known, and a merge leaves what it is not given as it was.
+    """
+    ours, theirs = rows.schema, table.schema().to_arrow()
+    fields = [theirs.field(name) for name in theirs.names if name not in ours.names]
+    schema = Schema([*(ours.field(name) for name in ours.names), *fields])
+
+    def widened(batch: RecordBatch) -> RecordBatch:
+        nulls = [Array([None] * batch.num_rows, each.type) for each in fields]
+        return RecordBatch.from_arrays([*batch.columns, *nulls], schema=schema)  # pyright: ignore[reportUnknownMemberType]
+
+    return RecordBatchReader.from_batches(schema, map(widened, rows))
 
 
 def _retain(table: DeltaTable, keep: timedelta | None) -> None:
