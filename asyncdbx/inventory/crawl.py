@@ -151,8 +151,8 @@ class Crawl:
                 lacking = lacking_parents(
                     cast("Ended", parent.ended) for parent in each.parents
                 )
-                names = ((parent.resource, parent.status) for parent in lacking)
-                yield from missing_parents(each.workspace.name, each.resource, names)
+                why = ((parent.resource, parent.status, parent.error) for parent in lacking)
+                yield from missing_parents(each.workspace.name, each.resource, why)
 
     async def _write(self) -> None:
         """Write what has come, all that came in one turn of the loop together.

@@ -71,11 +71,11 @@ def missing_of(
 
 
 def missing_parents(
-    workspace: str, resource: Resource, parents: Iterable[tuple[str, str]]
+    workspace: str, resource: Resource, parents: Iterable[tuple[str, str, str]]
 ) -> Iterator[Missing]:
-    """Yield what a listing lacks for the sake of its parents: their names and statuses."""
-    for parent, status in parents:
-        yield Missing(workspace, resource.name, "parent", parent, 0, status, "")
+    """Yield what a listing lacks for the sake of its parents: names, statuses, errors."""
+    for parent, status, error in parents:
+        yield Missing(workspace, resource.name, "parent", parent, 0, status, error)
 
 
 def _kind_and_what(resource: Resource, failure: Failure) -> tuple[Kind, str]:

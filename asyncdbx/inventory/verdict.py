@@ -126,6 +126,6 @@ def _words(resource: Resource, summary: Summary, parents: Iterable[Ended]) -> st
     words = [str(each) for each in missing_of(summary.workspace, resource, shown)]
     if failed > len(words):
         words.append(f"and {failed - len(words)} more")
-    names = [(each.resource, each.status) for each in parents]
-    words += [str(each) for each in missing_parents(summary.workspace, resource, names)]
+    why = [(each.resource, each.status, each.error) for each in parents]
+    words += [str(each) for each in missing_parents(summary.workspace, resource, why)]
     return "; ".join(words)

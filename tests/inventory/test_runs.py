@@ -99,3 +99,14 @@ async def test_a_run_that_took_longer_than_is_kept_keeps_its_own_account(
     assert verdict.run_id.startswith(began)
     assert len(table(tmp_path, "_missing")) == 1
     assert table(tmp_path, "_lanes") != []
+
+
+async def test_why_a_parent_is_missing_is_said(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits
+) -> None:
+    """Proves: of a parent that was not asked for itself, nobody can look up what failed."""
+    fleet["prod"].faults[:] = [Fault("/api/2.1/clusters/list", "deny")]
+    await taken(fleet_of(fleet, limits=unlimited), tmp_path, "permissions")
+    (row,) = table(tmp_path, "_missing")
+    assert (row["kind"], row["what"], row["status"]) == ("parent", "clusters", "denied")
+    assert "HTTP 403" in row["error"]
