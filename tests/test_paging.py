@@ -358,11 +358,14 @@ def test_page_numbers_without_a_count_end_with_an_empty_page() -> None:
 
 
 def test_a_listing_without_pages_is_one_answer() -> None:
-    """Whatever else the answer says."""
+    """Unless it says that there is more, of which nobody here knew."""
     pager = start("instance_pools.list")
-    pager.advance(page(3, next_page_token="t"))
+    pager.advance(page(3, next_page_token="", has_more=False))
 
     assert (pager.done, pager.pages, pager.received) == (True, 1, 3)
+    for more in ({"next_page_token": "t"}, {"has_more": True}):
+        with pytest.raises(Incomplete, match="but the catalog knows of no pages here"):
+            start("instance_pools.list").advance(page(3, **more))
 
 
 def test_a_bare_array_is_a_listing() -> None:

@@ -155,6 +155,7 @@ class Pager:
         self.received += page.records
         paging = self.endpoint.paging
         if paging is None:
+            _refuse_more(page.rest)
             self.done = True
             return
         following = self._following(paging, page)
@@ -247,6 +248,14 @@ class Pager:
         self._firsts.add(first)
         if self._same >= (1 if paging.style in {"scim", "page"} else SAME_PAGES):
             raise Incomplete(f"page {self.pages} holds the records of an earlier page")
+
+
+def _refuse_more(rest: Mapping[str, Any]) -> None:
+    """Refuse to take a page for a whole listing, of which the catalog knows no pages."""
+    if rest.get("next_page_token") or any(rest.get(key) is True for key in SAY_MORE):
+        raise Incomplete(
+            "the server says there is more, but the catalog knows of no pages here"
+        )
 
 
 def _refuse_strange(endpoint: Endpoint, rest: Mapping[str, Any]) -> None:
