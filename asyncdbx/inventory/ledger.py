@@ -129,7 +129,7 @@ def listing_rows(
         run_id: Of the run.
         listings: At their end.
         known: Rows that the table has of this run; what a process does not know of a
-            listing that another one has ended, they do.
+            listing that another one has ended or published, they do.
     """
     before = {(row["workspace"], row["resource"]): row for row in known}
     return [
@@ -145,6 +145,7 @@ def missing_rows(run_id: str, missing: Iterable[Missing]) -> Iterator[tuple[Any,
 
 def _ended_row(ended: Ended, before: Mapping[str, Any]) -> list[Any]:
     values = {name: getattr(ended, name) for name in list(LISTINGS.columns)[1:]}
+    values["published"] = ended.published or before.get("published")
     if ended.rate is None and ended.waited is None:
         values |= {name: before[name] for name in PACE if name in before}
     return list(values.values())

@@ -110,3 +110,17 @@ async def test_why_a_parent_is_missing_is_said(
     (row,) = table(tmp_path, "_missing")
     assert (row["kind"], row["what"], row["status"]) == ("parent", "clusters", "denied")
     assert "HTTP 403" in row["error"]
+
+
+async def test_what_a_run_has_merged_it_has_merged_after_a_retry(
+    fleet: Simulator, tmp_path: Path, unlimited: Limits
+) -> None:
+    """Proves: a retry that merges nothing says that the table holds what it held."""
+    fleet["prod"].faults[:] = [Fault("/api/2.0/secrets/list", "deny", times=1)]
+    options: Any = {"accept_partial": True}
+    await taken(fleet_of(fleet, limits=unlimited), tmp_path, "secrets", **options)
+    fleet["prod"].faults[:] = [Fault("/api/2.0/secrets/list", "deny")]
+    await taken(fleet_of(fleet, limits=unlimited), tmp_path, retry_failed=True)
+    (row,) = table(tmp_path, "_listings")
+    assert (row["status"], row["published"]) == ("partial", "merged")
+    assert {each["run_id"] for each in table(tmp_path, "secrets")} == {row["run_id"]}
