@@ -38,6 +38,7 @@ HEAVY = (
     "asyncio",
     "databricks",
     "deltalake",
+    "duckdb",
     "orjson",
     "rich",
     "uvloop",

@@ -1,6 +1,5 @@
 """``asyncdbx demo``: start a simulated fleet, inventory it, say what to try next."""
 
-import json
 import os
 import shlex
 import shutil
@@ -103,25 +102,19 @@ def _show(folder: Path) -> None:
 
 def _next(folder: Path) -> str:
     """Return what to try next, as it can be pasted into the shell it was called from."""
-    # Those of a virtual environment, which need not be active.
-    python = Path(sys.executable)
-    program = "asyncdbx" if shutil.which("asyncdbx") else str(python.with_name("asyncdbx"))
-    query = QUERY.replace("TABLE", json.dumps(str(folder / "clusters")))
-    return (
-        NEXT.replace("asyncdbx ", f"{shlex.quote(program)} ")
-        .replace("PYTHON", shlex.quote(str(python)))
-        .replace("QUERY", shlex.quote(query))
+    # That of a virtual environment, which need not be active.
+    here = str(Path(sys.executable).with_name("asyncdbx"))
+    program = "asyncdbx" if shutil.which("asyncdbx") else here
+    return NEXT.replace("asyncdbx ", f"{shlex.quote(program)} ").replace(
+        "FOLDER", shlex.quote(str(folder))
     )
 
 
-QUERY = """\
-from deltalake import *; print(QueryBuilder()
-         .register("clusters", DeltaTable(TABLE)).execute(
-         "select workspace, state, count(*) from clusters group by 1, 2").read_all())"""
 NEXT = """\
 Try next:
-  1. Look into a table; Spark, DuckDB and Polars read it as well:
-       PYTHON -c QUERY
+  1. Ask the tables; Spark, DuckDB and Polars read them as well:
+       asyncdbx query FOLDER \\
+         'SELECT workspace, state, count(*) AS n FROM clusters GROUP BY ALL ORDER BY ALL'
   2. Keep a fleet running, and use its profiles in another terminal:
        asyncdbx simulate --config ./simulated.cfg
        export DATABRICKS_CONFIG_FILE=./simulated.cfg

@@ -176,10 +176,11 @@ def opened(memory: str = MEMORY, threads: int | None = None) -> Generator[Duck]:
             "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "python_enable_replacements": False,  # no variable of ours is a table
         }
         with closing(duckdb.connect(config=settings)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            # It would stand on stdout, amid the data, where Python runs without a file.
+            connection.execute("SET enable_progress_bar_print = false")
             yield Duck(connection, pool)
 
 

@@ -14,7 +14,7 @@ from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LISTINGS as TABLE
 from asyncdbx.inventory.store import explained
 from asyncdbx.look.duck import Duck
-from asyncdbx.look.moment import Run, choose
+from asyncdbx.look.moment import Run, choose, names_run
 from asyncdbx.look.tables import (
     Table,
     delta_table,
@@ -92,7 +92,7 @@ class History:
             StoreError: A table cannot be read.
         """
         runs = self.runs
-        if what[:4].isdigit() and not any(run.id.startswith(what) for run in runs):
+        if names_run(what) and not any(run.id.startswith(what) for run in runs):
             runs = [*runs, *self._unfinished()]
         return choose(what, runs, datetime.now(UTC))
 

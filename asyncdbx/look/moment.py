@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from asyncdbx.errors import UsageError
 
-__all__ = ["Run", "choose", "said"]
+__all__ = ["Run", "choose", "names_run", "said"]
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 AGE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+PLACES = {"last": 1, "previous": 2}  # from the end
 SHOWN = 5  # runs in an error
 
 
@@ -43,7 +44,7 @@ def choose(what: str, runs: Sequence[Run], now: datetime) -> Run:
     Raises:
         UsageError: It is none of these, or there is no such run.
     """
-    if what in {"last", "previous"}:
+    if what in PLACES:
         return _from_the_end(what, runs)
     if (at := _moment(what, now)) is not None:
         return _ended_by(at, what, runs)
@@ -56,6 +57,12 @@ def choose(what: str, runs: Sequence[Run], now: datetime) -> Run:
     raise UsageError(f"no run begins with {what!r}; {_there_are(runs)}")
 
 
+def names_run(what: str) -> bool:
+    """Return whether the beginning of an id may be meant, rather than a time or a place."""
+    others = what in PLACES or AGE.fullmatch(what) or DAY.match(what)
+    return bool(what) and not others
+
+
 def said(runs: Sequence[Run]) -> str:
     """Return the ids of runs, the last ones if there are many."""
     names = ", ".join(run.id for run in runs[-SHOWN:])
@@ -63,7 +70,7 @@ def said(runs: Sequence[Run]) -> str:
 
 
 def _from_the_end(what: str, runs: Sequence[Run]) -> Run:
-    back = 1 if what == "last" else 2
+    back = PLACES[what]
     if len(runs) < back:
         raise UsageError(f"there is no {what} run; {_there_are(runs)}")
     return runs[-back]

@@ -61,7 +61,8 @@ def reads(parsed: Any) -> Reads:
 
 def _check(node: dict[str, Any]) -> None:
     kind = str(node.get("type"))
-    if kind.endswith("_NODE") and kind not in READING:
+    is_query = kind.endswith("_NODE") or "cte_map" in node
+    if is_query and kind not in READING:
         raise QueryError(REFUSED)
     if kind == "TABLE_FUNCTION":
         name = str(node["function"]["function_name"])

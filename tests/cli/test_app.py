@@ -31,7 +31,7 @@ def test_help_imports_nothing_heavy() -> None:
     """Neither libraries nor command modules are needed to say what there is."""
     ran = _run(sys.executable, "-c", LISTS_MODULES)
     code, modules = json.loads(ran.stderr)
-    heavy = {"aiohttp", "orjson", "rich", "deltalake", "asyncio", "sqlite3"}
+    heavy = {"aiohttp", "orjson", "rich", "deltalake", "duckdb", "asyncio", "sqlite3"}
     commands = {entry.module for entry in app.COMMANDS.values()}
 
     assert code == 0

@@ -1,5 +1,6 @@
 """``asyncdbx demo``: a newcomer's first command keeps what it promises."""
 
+import json
 import re
 import signal
 import subprocess
@@ -32,7 +33,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def query_of(out: str) -> str:
     """Return the command that is printed as the first thing to try."""
-    found = re.search(r"read it as well:\n(.*?)\n  2\.", out, re.DOTALL)
+    found = re.search(r"read them as well:\n(.*?)\n  2\.", out, re.DOTALL)
     assert found is not None
     return found[1].strip()
 
@@ -52,8 +53,9 @@ def test_the_demo_again_and_what_it_says_to_try(asyncdbx: Asyncdbx, tmp_path: Pa
     assert len(rows) == len(Simulator(1, scale=0.02)["prod"].truth("clusters"))
     shell = ["/bin/sh", "-c", query_of(ran.out)]
     done = subprocess.run(shell, capture_output=True, check=True, text=True)  # noqa: S603 - our own words
-    assert "| workspace | state " in done.stdout
-    assert "| prod      | " in done.stdout
+    counted = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum(each["n"] for each in counted) == len(rows)
+    assert {each["workspace"] for each in counted} == {"prod"}
     output = (ran.out + ran.err).encode()
     files = [each for each in folder.rglob("*") if each.is_file()]
     assert [TOKEN.findall(text) for text in (output, *map(Path.read_bytes, files))] == [
@@ -68,7 +70,7 @@ def test_the_try_next_commands_are_commands(tmp_path: Path) -> None:
     text = demo._next(tmp_path)
     lines = [line.split() for line in text.splitlines() if "asyncdbx " in line]
     assert {line[1] for line in lines} <= set(COMMANDS)
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 def _never(options: Sequence[str]) -> AbstractContextManager[Path]:
