@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Entry] = {
     "tree": Entry("asyncdbx.cli.tree", "Walk dbfs:/, /Workspace/ or /Volumes/."),
     "inventory": Entry("asyncdbx.cli.inventory", "Take the whole fleet into tables."),
     "query": Entry("asyncdbx.cli.query", "Ask the tables of an inventory, in SQL."),
+    "diff": Entry("asyncdbx.cli.diff", "Show what has changed between two runs."),
     "catalog": Entry("asyncdbx.cli.catalog", "Look up endpoints."),
     "doctor": Entry("asyncdbx.cli.doctor", "See whether workspaces can be worked with."),
     "limits": Entry("asyncdbx.cli.limits", "Show how often each may be called."),
