@@ -15,13 +15,13 @@ import orjson
 from asyncdbx.catalog import Endpoint
 from asyncdbx.cli.api_call import Wish, json_value
 from asyncdbx.cli.app import FAILED, INCOMPLETE, complain
-from asyncdbx.cli.escape import visible
 from asyncdbx.cli.json_text import envelope, indented
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import is_terminal, write, write_json, write_text
 from asyncdbx.cli.selection import Selection
 from asyncdbx.errors import CallError, UsageError
+from asyncdbx.escape import visible
 from asyncdbx.fleet import Fleet, Workspace
 from asyncdbx.fleet.pages import whole
 from asyncdbx.fleet.workspace import decode

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, cast
 
 import click
 
-from asyncdbx.cli.escape import visible
 from asyncdbx.errors import (
     AsyncdbxError,
     ConfigError,
@@ -21,6 +20,7 @@ from asyncdbx.errors import (
     StoreError,
     UsageError,
 )
+from asyncdbx.escape import visible
 
 FAILED, USAGE, INCOMPLETE, LOCKED, DEADLINE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 PIPE_CLOSED = 141  # 128 + SIGPIPE: what a shell says of any tool whose reader went away

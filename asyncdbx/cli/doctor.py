@@ -11,11 +11,11 @@ from asyncdbx.cli.app import complain
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
-from asyncdbx.cli.quantity import age_text
 from asyncdbx.cli.selection import Selection
 from asyncdbx.doctor import Answer, Finding, examine, exit_code
 from asyncdbx.engine import RetryPolicy
 from asyncdbx.fleet import Fleet
+from asyncdbx.quantity import age_text
 from asyncdbx.transport import Timeouts
 
 MOST_PROBLEMS = 3  # of a workspace, on stderr

@@ -11,20 +11,20 @@ from pathlib import Path
 import click
 
 from asyncdbx.cli.app import INTERRUPTED, complain, exit_code
-from asyncdbx.cli.escape import visible
 from asyncdbx.cli.log import LogFormat, log_line
 from asyncdbx.cli.loop import run_async
 from asyncdbx.cli.options import examples, work_options
 from asyncdbx.cli.output import Column, Format, Output, Sheet
 from asyncdbx.cli.progress import watching
-from asyncdbx.cli.quantity import rate_text
 from asyncdbx.cli.selection import Selection
 from asyncdbx.errors import AsyncdbxError, UsageError
+from asyncdbx.escape import visible
 from asyncdbx.fleet import Fleet
 from asyncdbx.inventory.resources import choose
 from asyncdbx.inventory.run import Order, take_inventory
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.verdict import Ended, Verdict
+from asyncdbx.quantity import rate_text
 
 
 def _column(name: str) -> Column[Ended]:

@@ -12,10 +12,10 @@ from asyncdbx.cli.lanes import Memory, is_used
 from asyncdbx.cli.lanes import forget as forget_lanes
 from asyncdbx.cli.options import examples, selection_options
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
-from asyncdbx.cli.quantity import age_text, rate_text
 from asyncdbx.cli.selection import Selection, usable_lanes
 from asyncdbx.config import WorkspaceConfig
 from asyncdbx.limiter import Learned
+from asyncdbx.quantity import age_text, rate_text
 
 EPILOG = examples(
     ("The published limits, and where they stand", "asyncdbx limits"),

@@ -19,8 +19,8 @@ import click
 from rich.cells import cell_len
 
 from asyncdbx.cli.app import PipeClosed
-from asyncdbx.cli.escape import visible, visible_json
 from asyncdbx.errors import UsageError
+from asyncdbx.escape import visible, visible_json
 
 T = TypeVar("T")
 P = ParamSpec("P")

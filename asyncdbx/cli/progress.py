@@ -14,10 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from asyncdbx.cli.escape import visible
 from asyncdbx.cli.log import LogFormat, log_line
-from asyncdbx.cli.quantity import rate_text, seconds_text
+from asyncdbx.escape import visible
 from asyncdbx.inventory.crawl import Crawl, Listing
+from asyncdbx.quantity import rate_text, seconds_text
 
 __all__ = ["watching"]
 

@@ -9,9 +9,9 @@ import orjson
 
 from asyncdbx.cli.log import LogFormat, log_line
 from asyncdbx.cli.output import Column, ErrorTable, Sheet
-from asyncdbx.cli.quantity import rate_text
 from asyncdbx.fleet import Fleet
 from asyncdbx.limiter import Lane
+from asyncdbx.quantity import rate_text
 
 __all__ = ["show_lanes"]
 

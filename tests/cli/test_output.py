@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdbx.cli.escape import visible, visible_json
 from asyncdbx.cli.json_text import envelope, indented
 from asyncdbx.cli.output import Column, Format, Output, Sheet, Table, cell
+from asyncdbx.escape import visible, visible_json
 
 Item = dict[str, Any]
 Capture = pytest.CaptureFixture[bytes]

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from asyncdbx.cli import progress
 from asyncdbx.cli.progress import Progress, Rate, WorkspaceProgress
-from asyncdbx.cli.quantity import age_text, rate_text, seconds_text
 from asyncdbx.inventory.crawl import Crawl
 from asyncdbx.limiter import Lane
+from asyncdbx.quantity import age_text, rate_text, seconds_text
 from asyncdbx.simulator import Simulator
 
 pytestmark = pytest.mark.wire
