@@ -1,0 +1,5 @@
+"""One page about a run of an inventory, for people: what it has, lacks and took."""
+
+from asyncdbx.look.report.gather import Report, gather
+
+__all__ = ["Report", "gather"]
