@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = {
     "inventory": Entry("asyncdbx.cli.inventory", "Take the whole fleet into tables."),
     "query": Entry("asyncdbx.cli.query", "Ask the tables of an inventory, in SQL."),
     "diff": Entry("asyncdbx.cli.diff", "Show what has changed between two runs."),
+    "report": Entry("asyncdbx.cli.report", "Write one page about a run."),
     "catalog": Entry("asyncdbx.cli.catalog", "Look up endpoints."),
     "doctor": Entry("asyncdbx.cli.doctor", "See whether workspaces can be worked with."),
     "limits": Entry("asyncdbx.cli.limits", "Show how often each may be called."),

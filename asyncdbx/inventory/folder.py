@@ -6,6 +6,7 @@ DIR/_listings/           a Delta table: one row per listing and run
 DIR/_run/spool.sqlite    what an unfinished run has fetched
 DIR/_run/last.sqlite     what a run has fetched that ended and lacks something
 DIR/_run/lock            held while a run writes
+DIR/_report.html         a page about the last run, if there is one
 """
 
 import fcntl
