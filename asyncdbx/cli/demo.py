@@ -115,11 +115,13 @@ Try next:
   1. Ask the tables; Spark, DuckDB and Polars read them as well:
        asyncdbx query FOLDER \\
          'SELECT workspace, state, count(*) AS n FROM clusters GROUP BY ALL ORDER BY ALL'
-  2. Keep a fleet running, and use its profiles in another terminal:
+  2. See the run on one page, in a browser:
+       asyncdbx report FOLDER
+  3. Keep a fleet running, and use its profiles in another terminal:
        asyncdbx simulate --config ./simulated.cfg
        export DATABRICKS_CONFIG_FILE=./simulated.cfg
        asyncdbx list clusters jobs -p prod
        asyncdbx tree dbfs:/ -p prod --du
-  3. Take the inventory of your own workspaces, of profiles in ~/.databrickscfg:
+  4. Take the inventory of your own workspaces, of profiles in ~/.databrickscfg:
        asyncdbx inventory -p PROFILE --to ./inventory
 """

@@ -38,6 +38,19 @@ def query_of(out: str) -> str:
     return found[1].strip()
 
 
+def shell(line: str) -> str:
+    """Run what was printed, and return what it prints."""
+    words = ["/bin/sh", "-c", line]
+    return subprocess.run(words, capture_output=True, check=True, text=True).stdout  # noqa: S603 - our own words
+
+
+def report_of(out: str) -> str:
+    """Return the command that makes a page."""
+    found = re.search(r"in a browser:\n(.*?)\n  3\.", out, re.DOTALL)
+    assert found is not None
+    return found[1].strip()
+
+
 def test_the_demo_again_and_what_it_says_to_try(asyncdbx: Asyncdbx, tmp_path: Path) -> None:
     """Twice into one folder; the query that is printed really runs, whatever its name."""
     folder = tmp_path / 'it\'s "my" demo $HOME'
@@ -51,11 +64,11 @@ def test_the_demo_again_and_what_it_says_to_try(asyncdbx: Asyncdbx, tmp_path: Pa
     assert "\n43 tables, " in ran.out
     rows = table(folder, "clusters")
     assert len(rows) == len(Simulator(1, scale=0.02)["prod"].truth("clusters"))
-    shell = ["/bin/sh", "-c", query_of(ran.out)]
-    done = subprocess.run(shell, capture_output=True, check=True, text=True)  # noqa: S603 - our own words
-    counted = [json.loads(line) for line in done.stdout.splitlines()]
+    counted = [json.loads(line) for line in shell(query_of(ran.out)).splitlines()]
     assert sum(each["n"] for each in counted) == len(rows)
     assert {each["workspace"] for each in counted} == {"prod"}
+    shell(report_of(ran.out))
+    assert (folder / "_report.html").exists()
     output = (ran.out + ran.err).encode()
     files = [each for each in folder.rglob("*") if each.is_file()]
     assert [TOKEN.findall(text) for text in (output, *map(Path.read_bytes, files))] == [
@@ -70,7 +83,7 @@ def test_the_try_next_commands_are_commands(tmp_path: Path) -> None:
     text = demo._next(tmp_path)
     lines = [line.split() for line in text.splitlines() if "asyncdbx " in line]
     assert {line[1] for line in lines} <= set(COMMANDS)
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def _never(options: Sequence[str]) -> AbstractContextManager[Path]:
