@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
+MANY_OBJECTS = 20_000  # made before the young ones are looked at; Python's own is 700
 MANY_FILES = 10_240  # what macOS allows a process
 
 
@@ -20,11 +22,21 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
         Exception: what the coroutine raises; of a group, the first.
     """
     _allow_many_files()
+    _collect_seldom()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(coroutine)
     except BaseExceptionGroup as group:
         raise _first(group) from group
+
+
+def _collect_seldom() -> None:
+    """Look for cycles less often: records are in none, and come by the million.
+
+    What has been imported by now stays for good, and is not looked at again.
+    """
+    gc.freeze()
+    gc.set_threshold(MANY_OBJECTS)
 
 
 def _first(error: BaseException) -> BaseException:

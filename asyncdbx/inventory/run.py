@@ -108,6 +108,8 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
         with Spool.open(file, plan(fleet, order)) as spool:
             spool.retry_failed()  # in the interrupted run; what was wrong may be mended
             verdict = await _crawl(fleet, order, store, spool, watch)
+            if verdict.missing:
+                spool.shrink()
         put_away(folder, file, complete=not verdict.missing)
         if order.keep is not None:
             work = asyncio.to_thread(_prune, store, order.keep, verdict.run_id)

@@ -26,6 +26,7 @@ def test_what_is_put_away_has_no_room_of_what_was_published(tmp_path: Path) -> N
         rows = [Row(f"{i}", None, None, os.urandom(2**19), 1) for i in range(20)]
         spool.commit(number, outcome="done", records=rows)
         spool.mark_published("prod", "dbfs", 20)
+        spool.shrink()
     assert file.stat().st_size < 2**20
 
 

@@ -48,14 +48,16 @@ class Repeats:
         Args:
             block: Older than all that were given before, the newest last.
         """
-        if self._suspects.isdisjoint(block.ids):
+        suspects = self._suspects.intersection(block.ids)
+        if not suspects:
             return block
-        newest = [row for row in reversed([*block.rows()]) if self._is_newest(row.id)]
-        return Block.of(reversed(newest))
+        places = [at for at, id_ in enumerate(block.ids) if id_ in suspects]
+        older = {at for at in reversed(places) if not self._is_newest(block.ids[at])}
+        if not older:
+            return block
+        return Block.of(row for at, row in enumerate(block.rows()) if at not in older)
 
     def _is_newest(self, id_: str) -> bool:
-        if id_ not in self._suspects:
-            return True
         if id_ in self._kept:
             return False
         self._kept.add(id_)

@@ -142,9 +142,14 @@ class Spool:
         """Write what waits, and close the file, which is whole then without its log."""
         with self._lock, explained(self._file), closing(self._db):
             self.flush()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def shrink(self) -> None:
+        """Give back the room of what is no longer kept, before the file is put away."""
+        with self._lock, explained(self._file):
+            self.flush()
             with suppress(sqlite3.OperationalError):  # it moves pages, which needs room
                 self._db.executescript("PRAGMA incremental_vacuum")  # a step for each page
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def add(self, units: Iterable[Unit]) -> None:
         """Add units to fetch. One whose step and key are known is not added again."""
