@@ -202,7 +202,7 @@ def make(folder: Path, rows: int) -> None:
                 numbers = range(at * size, (at + 1) * size)
                 blocks = map(Block.of, batched(kind, numbers, turn, planted))
                 columns = Columns(kind.columns)
-                store.publish(kind.resource, workspace, columns, blocks, run_id=run_id)
+                store.publish(kind.resource, {workspace: blocks}, columns, run_id=run_id)
         store.replace_run(LISTINGS, run_id, listing_rows(run_id, ended(turn), ()))
     print(json.dumps([[*key, count] for key, count in planted.items()]))
 

@@ -83,7 +83,7 @@ class Runs:
         else:
             rows = _rows(what, begins)
             self.store.publish(
-                resource, workspace, columns, [Block.of(rows)], run_id=run_id
+                resource, {workspace: [Block.of(rows)]}, columns, run_id=run_id
             )
         start = round(1000 * begins.timestamp())
         return Ended(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from asyncdbx.inventory.columns import columns_of
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LANES, LISTINGS, MISSING
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.rows import Block, Row
-from asyncdbx.inventory.run import columns_of
 from asyncdbx.inventory.store import Store
 
 __all__ = ["FIRST", "Listed", "Sampled", "Written", "dbfs_files"]
@@ -110,7 +110,7 @@ class Written:
         ]
         columns = columns_of(RESOURCES[listed.resource])
         self.store.publish(
-            listed.resource, listed.workspace, columns, [Block.of(rows)], run_id=run_id
+            listed.resource, {listed.workspace: [Block.of(rows)]}, columns, run_id=run_id
         )
 
 

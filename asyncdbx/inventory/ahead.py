@@ -25,15 +25,21 @@ class _End:
 def ahead(items: Iterable[T]) -> Generator[Iterator[T]]:
     """Give ``items`` as they are made by a thread, up to two of them ahead.
 
-    Leaving the block ends the thread, though not all items were taken; the error that ends
-    the items is raised where they are taken.
+    Leaving the block ends the thread, though not all items were taken. The error that ends
+    the items is raised where they are taken; if what took them turned it into one of its
+    own, of which it is only the text, it is itself again behind the block.
     """
     queue: Queue[T | _End] = Queue(DEPTH)
+    failed: list[BaseException] = []
     over = threading.Event()
     thread = threading.Thread(target=_make, args=(items, queue, over), name="ahead")
     thread.start()
     try:
-        yield _take(queue)
+        yield _take(queue, failed)
+    except BaseException:
+        if failed:
+            raise failed[0] from None
+        raise
     finally:
         over.set()
         thread.join()
@@ -61,8 +67,9 @@ def _put(queue: "Queue[T | _End]", item: T | _End, over: threading.Event) -> boo
     return False
 
 
-def _take(queue: "Queue[T | _End]") -> Iterator[T]:
+def _take(queue: "Queue[T | _End]", failed: list[BaseException]) -> Iterator[T]:
     while not isinstance(item := queue.get(), _End):
         yield item
     if item.error is not None:
+        failed.append(item.error)
         raise item.error

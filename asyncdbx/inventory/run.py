@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import (
     AsyncGenerator,
     Callable,
-    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -14,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from asyncdbx import catalog
 from asyncdbx.errors import DeadlineReached
 from asyncdbx.fleet import Fleet
-from asyncdbx.inventory.crawl import Crawl, Listing
+from asyncdbx.inventory.blocking import run_blocking
+from asyncdbx.inventory.columns import columns_of
+from asyncdbx.inventory.crawl import Crawl
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import (
     LANES,
@@ -30,19 +30,15 @@ from asyncdbx.inventory.ledger import (
     missing_rows,
 )
 from asyncdbx.inventory.leftover import last_run, put_away
+from asyncdbx.inventory.publisher import Publisher
 from asyncdbx.inventory.resources import RESOURCES, choose
-from asyncdbx.inventory.rows import Columns
 from asyncdbx.inventory.sampling import sampling
 from asyncdbx.inventory.sources import Resource
 from asyncdbx.inventory.spool import Spool, discard, run_moment
 from asyncdbx.inventory.store import Store
-from asyncdbx.inventory.verdict import Ended, Published, Verdict
+from asyncdbx.inventory.verdict import Ended, Verdict
 
 __all__ = ["Order", "take_inventory"]
-
-T = TypeVar("T")
-
-NUMBERS_OR_TEXT = {"int", "int64", "str"}
 
 Watch = Callable[[Crawl], contextlib.AbstractAsyncContextManager[None]]
 
@@ -112,17 +108,17 @@ async def take_inventory(fleet: Fleet, order: Order, watch: Watch) -> Verdict:
                 spool.shrink()
         put_away(folder, file, complete=not verdict.missing)
         if order.keep is not None:
-            work = asyncio.to_thread(_prune, store, order.keep, verdict.run_id)
-            await _to_its_end(work)
+            await run_blocking(partial(_prune, store, order.keep, verdict.run_id))
     return verdict
 
 
 async def _crawl(
     fleet: Fleet, order: Order, store: Store, spool: Spool, watch: Watch
 ) -> Verdict:
-    publisher = _Publisher(store, spool, accept_partial=order.accept_partial)
+    publisher = Publisher(store, spool, accept_partial=order.accept_partial)
     async with fleet:
         crawl = Crawl(fleet, spool, order.resources, publisher.publish)
+        publisher.expect(each for each in crawl.listings.values() if each.wanted)
         deadline = asyncio.timeout(order.deadline)
         try:
             async with deadline, watch(crawl), sampling(fleet, spool):
@@ -132,7 +128,7 @@ async def _crawl(
                 f"the deadline of {order.deadline:g} s is reached; the same command goes on"
                 " where it was"
             ) from None
-    await _to_its_end(asyncio.to_thread(_write_ledger, store, spool, crawl, ended))
+    await run_blocking(partial(_write_ledger, store, spool, crawl, ended))
     return Verdict(spool.run_id, ended)
 
 
@@ -166,82 +162,6 @@ def _write_ledger(store: Store, spool: Spool, crawl: Crawl, ended: Sequence[Ende
     store.replace_run(MISSING, run_id, missing_rows(run_id, crawl.missing()))
     known = store.run_rows(LISTINGS, run_id)
     store.replace_run(LISTINGS, run_id, listing_rows(run_id, ended, known))
-
-
-class _Publisher:
-    """Publishes listings, one after the other, in a thread beside the crawl."""
-
-    def __init__(self, store: Store, spool: Spool, *, accept_partial: bool) -> None:
-        self._store = store
-        self._spool = spool
-        self._accept_partial = accept_partial
-        self._turn = asyncio.Lock()
-
-    async def publish(self, listing: Listing, ended: Ended) -> Ended:
-        """Publish a listing, unless it lacks something or this run has done so before.
-
-        Then what has come since is published: a service was enabled meanwhile, and this
-        follows from it.
-
-        Returns:
-            How it ended, with what became of it.
-        """
-        complete = ended.status == "complete"
-        if not complete and not (self._accept_partial and ended.status == "partial"):
-            return ended
-        async with self._turn:
-            before = self._spool.summary(*listing.key).published_at is not None
-            if before and not self._spool.holds(*listing.key):
-                return replace(ended, published="replaced")
-            work = partial(self._publish, listing, ended, before=before)
-            records = await _to_its_end(asyncio.to_thread(work))
-        how: Published = "replaced" if complete else "merged"
-        return replace(ended, records=records, published=how)
-
-    def _publish(self, listing: Listing, ended: Ended, *, before: bool) -> int:
-        """Publish a listing; merge what has come since if this run has done so before."""
-        workspace, resource = listing.key
-        complete = ended.status == "complete"
-        records = self._store.publish(
-            resource,
-            workspace,
-            columns_of(listing.resource),
-            self._spool.blocks(workspace, resource),
-            run_id=self._spool.run_id,
-            merge=before or not complete,
-        )
-        if before:
-            records = ended.records
-        if complete:  # else it may still become so
-            self._spool.mark_published(workspace, resource, records)
-        return records
-
-
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for work in a thread, which nothing can stop, even if cancelled meanwhile.
-
-    Else the spool would be closed, and the folder be open to another run, under it.
-    """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-
-
-def columns_of(resource: Resource) -> Columns:
-    """Return the columns of a resource's table: its calls' fields, and what is derived."""
-    fields: dict[str, str] = {}
-    for source in resource.sources:
-        names = [source.endpoint, *([source.fetch.endpoint] if source.fetch else [])]
-        for name in names:
-            for field, kind in catalog.endpoint(name, resource.scope).fields.items():
-                known = fields.setdefault(field, kind)
-                if known != kind:
-                    # An integer column also takes a number spelled as text, not vice versa.
-                    fields[field] = "int64" if {known, kind} <= NUMBERS_OR_TEXT else "str"
-    return Columns(fields, resource.derived)
 
 
 def plan(fleet: Fleet, order: Order) -> Mapping[str, Any]:

@@ -1,12 +1,14 @@
 """The inventory's Delta tables: what is published, whole listings at a time.
 
-Every publish is one Delta commit that replaces one workspace's partition of one table,
+Every publish is one Delta commit that replaces some workspaces' partitions of one table,
 so a reader sees the listing of one run or of another, never of both, and the versions
 before it can still be read. A commit's metadata names its run.
 """
 
+import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,29 +29,15 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from asyncdbx.errors import AsyncdbxError, StoreError
 from asyncdbx.inventory.ahead import ahead
+from asyncdbx.inventory.delta_commit import commit_files
 from asyncdbx.inventory.disk import disk_error
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import RUN_TABLES, RunTable
+from asyncdbx.inventory.partitions import PARTITION, new_files
+from asyncdbx.inventory.properties import retention
 from asyncdbx.inventory.rows import Block, Columns
 
 __all__ = ["Store", "explained"]
-
-PARTITION = "workspace"
-
-# Minima and maxima are kept of the columns one filters by. Those of every column would
-# copy bodies into the log, which is read whole each time a table is opened; a checkpoint
-# every 10 commits, Delta's own default, keeps that short (deltalake's is 100, and made
-# a publish take 25 ms instead of 13, with 200 workspaces).
-CONFIGURATION = {
-    "delta.dataSkippingStatsColumns": "id,name,parent,fetched_at",
-    "delta.checkpointInterval": "10",
-}
-# How long the log knows of old versions, and of the files that only they have.
-RETENTION: tuple[str, ...] = (
-    "delta.logRetentionDuration",
-    "delta.deletedFileRetentionDuration",
-)
-FOR_EVER = "interval 36500 days"
 
 # Smaller groups take less memory while they are written: with the default of a million
 # rows 1,000,000 of them peaked at 200 MB, so at 150, and the file is a third larger.
@@ -70,52 +58,53 @@ class Store:
         self._guard = Lock()
         self._locks: dict[str, Lock] = {}
 
-    def publish(  # noqa: PLR0913 - what a listing is, and how it is taken
+    def publish(
         self,
         resource: str,
-        workspace: str,
+        listings: Mapping[str, Iterable[Block]],
         columns: Columns,
-        blocks: Iterable[Block],
         *,
         run_id: str,
         merge: bool = False,
-    ) -> int:
-        """Replace a workspace's rows in a resource's table, in one commit.
+    ) -> dict[str, int]:
+        """Replace some workspaces' rows in a resource's table, in one commit.
 
-        ``blocks`` are read as they are written, so memory does not depend on its length.
-        No rows at all is a listing too: the table is there, the old rows are gone. New
-        typed columns are added to the table, and are null in older rows. Published
-        twice, it is the same as once.
+        Blocks are read as they are written, so memory does not depend on their number;
+        of each workspace, up to 50,000 rows wait for the end. No rows at all is a listing
+        too: the table is there, the old rows are gone. New typed columns are added to the
+        table, and are null in older rows. Published twice, it is the same as once.
 
         Args:
             resource: The table.
-            workspace: The rows'.
+            listings: The records of each workspace, each id once.
             columns: Of the resource.
-            blocks: The records, each id once.
             run_id: Names the run.
             merge: A row takes the place of the one with its id, and those whose id does
                 not come again stay: nobody knows whether they are gone. Memory: that of
-                all ids of the workspace.
+                all ids of the workspaces.
 
         Returns:
-            How many rows came.
+            How many rows came, by workspace.
 
         Raises:
             StoreError: The table is not ours or has a column of another type, or the
                 disk refuses. The table is then as it was before.
         """
-        names = {"run_id": run_id, "workspace": workspace, "resource": resource}
+        names = {"run_id": run_id, "resource": resource}
         commit = CommitProperties(custom_metadata=names)
-        made = columns.batches(blocks, workspace=workspace, run_id=run_id)
-        with ahead(made) as found, self._writing(resource, source := _Source(found)):
-            reader = RecordBatchReader.from_batches(columns.schema, iter(source))
+        batches = {
+            workspace: columns.batches(blocks, workspace=workspace, run_id=run_id)
+            for workspace, blocks in listings.items()
+        }
+        with self._writing(resource):
             table = self._ours(resource, columns)
             if merge and table is not None:
-                _merge(table, reader, workspace, commit)
-            else:
-                path = self._folder.table(resource)
-                _replace(table or path, reader, workspace, resource, commit)
-        return source.rows
+                return _merge(table, columns.schema, batches, commit)
+            path = self._folder.table(resource)
+            files = new_files(path, batches)
+            schema = DeltaSchema.from_arrow(columns.schema)
+            commit_files(path, table, schema, files, commit)
+        return {each: sum(file.rows for file in found) for each, found in files.items()}
 
     def replace_run(
         self, table: RunTable, run_id: str, rows: Iterable[Sequence[Any]]
@@ -136,7 +125,7 @@ class Store:
                 predicate=_of_run(run_id),
                 schema_mode="merge",
                 name=table.name,
-                configuration=_retention(None),
+                configuration=retention(None),
                 writer_properties=WRITER,
                 commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
             )
@@ -167,12 +156,33 @@ class Store:
             if table is None or _is_foreign(table, name):
                 return
             _retain(table, keep)
-            if table.vacuum(full=True, dry_run=True):
-                table.vacuum(full=True, dry_run=False)
+            deleted = table.vacuum(
+                # What no version knows a writer left that died, or has yet to commit.
+                retention_hours=math.ceil(keep / timedelta(hours=1)),
+                enforce_retention_duration=False,
+                full=True,
+                dry_run=False,
+                keep_versions=self._versions(name, table.version(), keep),
+            )
+            if deleted:
                 # Only what lies before a checkpoint can leave the log, and a version
                 # whose files are gone should not look as if it could be read.
                 table.create_checkpoint()
                 table.cleanup_metadata()
+
+    def _versions(self, name: str, last: int, keep: timedelta) -> list[int]:
+        """Return the versions of a table that were its present one since ``keep`` ago."""
+        log = self._folder.table(name) / "_delta_log"
+        before = time.time() - keep.total_seconds()
+        versions: list[int] = []
+        for version in range(last, -1, -1):
+            file = log / f"{version:020}.json"
+            if not file.exists():
+                break
+            versions.append(version)
+            if file.stat().st_mtime < before:
+                break
+        return versions[::-1]
 
     def forget_runs(self, table: RunTable, before: str) -> None:
         """Delete the rows of runs whose ids sort before ``before``.
@@ -218,7 +228,7 @@ class Store:
         Raises:
             StoreError: The table cannot be read.
         """
-        found = list(self._select(table, lambda _: "count(*) AS n", _of(workspace)))
+        found = list(self._select(table, lambda _: "count(*) AS n", _only(workspace)))
         return found[0]["n"] if found else 0
 
     def read(
@@ -236,7 +246,7 @@ class Store:
         """
         lacking = RUN_TABLES[table].later if table in RUN_TABLES else ()
         return self._select(
-            table, lambda found: _wanted(found, columns, lacking), _of(workspace)
+            table, lambda found: _wanted(found, columns, lacking), _only(workspace)
         )
 
     def _select(
@@ -254,11 +264,11 @@ class Store:
         return f"table {name} in {self._folder.path}"
 
     @contextmanager
-    def _writing(self, name: str, source: "_Source | None" = None) -> Generator[None]:
+    def _writing(self, name: str) -> Generator[None]:
         """Write to one table at a time, and explain what goes wrong."""
         with self._guard:
             lock = self._locks.setdefault(name, Lock())
-        with lock, explained(f"{self._where(name)} could not be written", source):
+        with lock, explained(f"{self._where(name)} could not be written"):
             yield
 
     def _ours(self, name: str, columns: Columns | RunTable) -> DeltaTable | None:
@@ -294,39 +304,14 @@ def _leftover(file: Path) -> bool:
     return file.name.startswith(("_delta_log", f"{PARTITION}=", "part-"))
 
 
-class _Source:
-    """Batches on their way to the writer, which keeps of an error only its text.
-
-    Attributes:
-        rows: How many went by.
-        error: What ended them early.
-    """
-
-    def __init__(self, batches: Iterator[RecordBatch]) -> None:
-        self._batches = batches
-        self.rows = 0
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[RecordBatch]:
-        try:
-            for batch in self._batches:
-                self.rows += batch.num_rows
-                yield batch
-        except Exception as error:
-            self.error = error
-            raise
-
-
 @contextmanager
-def explained(what: str, source: _Source | None = None) -> Generator[None]:
+def explained(what: str) -> Generator[None]:
     """Turn what deltalake and the system say into a StoreError of one sentence."""
     try:
         yield
     except AsyncdbxError:
         raise
     except Exception as error:
-        if source is not None and source.error is not None:
-            raise source.error from None
         # deltalake raises some of its errors as plain Exception.
         if not isinstance(error, DeltaError | OSError) and type(error) is not Exception:
             raise
@@ -336,40 +321,34 @@ def explained(what: str, source: _Source | None = None) -> Generator[None]:
         raise disk_error(what, number, text.splitlines()[0][:300]) from error
 
 
-def _replace(
-    table: DeltaTable | Path,
-    rows: RecordBatchReader,
-    workspace: str,
-    name: str,
-    commit: CommitProperties,
-) -> None:
-    write_deltalake(
-        table,
-        rows,
-        mode="overwrite",
-        predicate=_of(workspace),
-        schema_mode="merge",
-        partition_by=[PARTITION],
-        name=name,
-        configuration=CONFIGURATION | _retention(None),
-        writer_properties=WRITER,
-        commit_properties=commit,
-    )
-
-
 def _merge(
-    table: DeltaTable, rows: RecordBatchReader, workspace: str, commit: CommitProperties
-) -> None:
-    merger = table.merge(
-        _widened(rows, table),
-        f"old.{_of(workspace)} AND old.id = new.id",
-        source_alias="new",
-        target_alias="old",
-        merge_schema=True,
-        writer_properties=WRITER,
-        commit_properties=commit,
-    )
-    merger.when_matched_update_all().when_not_matched_insert_all().execute()
+    table: DeltaTable,
+    schema: Schema,
+    batches: Mapping[str, Iterable[RecordBatch]],
+    commit: CommitProperties,
+) -> dict[str, int]:
+    """Merge rows into a table, and return how many they were."""
+    counts = dict.fromkeys(batches, 0)
+
+    def counted() -> Iterator[RecordBatch]:
+        for workspace, found in batches.items():
+            for batch in found:
+                counts[workspace] += batch.num_rows
+                yield batch
+
+    same = f"old.{PARTITION} = new.{PARTITION} AND old.id = new.id"
+    with ahead(counted()) as found:
+        merger = table.merge(
+            _widened(RecordBatchReader.from_batches(schema, found), table),
+            f"old.{_of(*batches)} AND {same}",
+            source_alias="new",
+            target_alias="old",
+            merge_schema=True,
+            writer_properties=WRITER,
+            commit_properties=commit,
+        )
+        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+    return counts
 
 
 def _widened(rows: RecordBatchReader, table: DeltaTable) -> RecordBatchReader:
@@ -390,14 +369,9 @@ def _widened(rows: RecordBatchReader, table: DeltaTable) -> RecordBatchReader:
 
 
 def _retain(table: DeltaTable, keep: timedelta | None) -> None:
-    wanted = _retention(keep)
+    wanted = retention(keep)
     if not wanted.items() <= table.metadata().configuration.items():
         table.alter.set_table_properties(wanted)
-
-
-def _retention(keep: timedelta | None) -> dict[str, str]:
-    seconds = FOR_EVER if keep is None else f"interval {int(keep.total_seconds())} seconds"
-    return dict.fromkeys(RETENTION, seconds)
 
 
 def _is_foreign(table: DeltaTable, name: str) -> bool:
@@ -433,8 +407,13 @@ def _dictionaries(batch: RecordBatch) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", values())
 
 
-def _of(workspace: str | None) -> str:
-    return "true" if workspace is None else f"{PARTITION} = {_quoted(workspace)}"
+def _of(*workspaces: str) -> str:
+    """Return what is true of these workspaces' rows."""
+    return f"{PARTITION} IN ({', '.join(map(_quoted, workspaces))})"
+
+
+def _only(workspace: str | None) -> str:
+    return "true" if workspace is None else _of(workspace)
 
 
 def _of_run(run_id: str) -> str:

@@ -9,9 +9,9 @@ from typing import Literal
 
 from asyncdbx.errors import StoreError, UsageError
 from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.partitions import PARTITION
 from asyncdbx.inventory.resources import RESOURCES, choose
 from asyncdbx.inventory.rows import LEADING, TRAILING
-from asyncdbx.inventory.store import PARTITION
 from asyncdbx.json_stream import JsonStreamError, parse_document
 from asyncdbx.look.changing import Changing
 from asyncdbx.look.differ import Difference, Record, differences

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from asyncdbx.inventory.store import PARTITION
+from asyncdbx.inventory.partitions import PARTITION
 from asyncdbx.look.history import Key, Listings
 from asyncdbx.look.tables import DataFile, Table
 

@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 
 def publish(store: Store, workspace: str, number: int) -> None:
     row = Row(f"id-{number}", None, None, b'{"n":%d}' % number, 0)
-    store.publish("jobs", workspace, COLUMNS, [Block.of([row])], run_id=f"run {number}")
+    store.publish("jobs", {workspace: [Block.of([row])]}, COLUMNS, run_id=f"run {number}")
 
 
 def files(folder: Path) -> list[Path]:

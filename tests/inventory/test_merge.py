@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from asyncdbx.inventory.columns import columns_of
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.rows import Block, Columns, Row
-from asyncdbx.inventory.run import columns_of
 from asyncdbx.inventory.store import Store
 
 
@@ -14,7 +14,7 @@ def publish(
 ) -> None:
     rows = [Row(id_, None, None, body, 0) for id_, body in bodies.items()]
     store.publish(
-        "jobs", "it's", columns, [Block.of(rows)], run_id=f"run {merge}", merge=merge
+        "jobs", {"it's": [Block.of(rows)]}, columns, run_id=f"run {merge}", merge=merge
     )
 
 

@@ -8,9 +8,9 @@ from asyncdbx import catalog
 from asyncdbx.catalog import Endpoint
 from asyncdbx.errors import UsageError
 from asyncdbx.fleet.tree import TREES
+from asyncdbx.inventory.columns import columns_of
 from asyncdbx.inventory.crawl import parents_of, with_parents
 from asyncdbx.inventory.resources import RESOURCES, choose
-from asyncdbx.inventory.run import columns_of
 from asyncdbx.inventory.sources import Field, Resource, Source
 
 CONTRACT = [

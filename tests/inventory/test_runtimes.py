@@ -17,10 +17,10 @@ from inventoried import fleet_of, taken
 
 from asyncdbx import catalog
 from asyncdbx.catalog.limits import Limits
+from asyncdbx.inventory.columns import columns_of
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.inventory.rows import Block, Columns, Row
-from asyncdbx.inventory.run import columns_of
 from asyncdbx.inventory.runtimes import (
     COLUMNS,
     of_cluster,
@@ -342,7 +342,7 @@ def publish(
     store: Store, columns: Columns, *versions: str, workspace: str = "prod"
 ) -> None:
     rows = [row(number, {"spark_version": each}) for number, each in enumerate(versions)]
-    store.publish("clusters", workspace, columns, [Block.of(rows)], run_id="run")
+    store.publish("clusters", {workspace: [Block.of(rows)]}, columns, run_id="run")
 
 
 def test_a_table_without_these_columns_gets_them(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_the_query_is_that_of_all_four_tables(
     """With the table's name in it."""
     store = Store(Folder.open(tmp_path))
     rows = [Block.of([row(1, ended), row(2, other), row(3, {})])]
-    store.publish(name, "prod", columns_of(RESOURCES[name]), rows, run_id="run")
+    store.publish(name, {"prod": rows}, columns_of(RESOURCES[name]), run_id="run")
     assert [each["name"] for each in out_of_support(tmp_path, name)] == ["c1"]
 
 

@@ -1,5 +1,6 @@
 """Publishing: whole listings into Delta tables, one commit each."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -13,7 +14,8 @@ from deltalake import DeltaTable, write_deltalake
 from inventoried import earlier_listings
 from odd_names import NAMES
 
-from asyncdbx.errors import StoreError
+from asyncdbx.errors import DiskFailed, StoreError
+from asyncdbx.inventory import delta_commit
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LISTINGS, listing_rows
 from asyncdbx.inventory.rows import Block, Columns, Row
@@ -41,7 +43,7 @@ def publish(
     columns: Columns = COLUMNS,
     run_id: str = "run",
 ) -> None:
-    store.publish("jobs", workspace, columns, map(Block.of, batches), run_id=run_id)
+    store.publish("jobs", {workspace: map(Block.of, batches)}, columns, run_id=run_id)
 
 
 def ids(store: Store, workspace: str) -> list[str]:
@@ -72,11 +74,7 @@ def test_a_row_has_what_the_contract_says(store: Store, tmp_path: Path) -> None:
     assert list(store.read("jobs", ["userName"])) == [{"userName": "u9007199254740993"}]
     assert delta(tmp_path).metadata().partition_columns == ["workspace"]
     commit = delta(tmp_path).history(1)[0]
-    assert [commit[key] for key in ("run_id", "workspace", "resource")] == [
-        "run",
-        "prod",
-        "jobs",
-    ]
+    assert [commit[key] for key in ("run_id", "resource")] == ["run", "jobs"]
 
 
 def test_any_name_of_a_workspace_works(store: Store, tmp_path: Path) -> None:
@@ -169,12 +167,60 @@ def test_rows_that_break_off_are_not_published(store: Store, tmp_path: Path) -> 
     publish(store, "prod", [[row(1)]])
     for workspace in ("prod", "new"):
         with pytest.raises(LookupError, match="the spool is gone"):
-            store.publish("jobs", workspace, COLUMNS, broken(), run_id="run")
+            store.publish("jobs", {workspace: broken()}, COLUMNS, run_id="run")
     with pytest.raises(LookupError):
-        store.publish("pipelines", "prod", COLUMNS, broken(), run_id="run")
+        store.publish("pipelines", {"prod": broken()}, COLUMNS, run_id="run")
     assert ids(store, "prod") == ["id-1"]
     assert delta(tmp_path).version() == 0
     assert store.tables() == ["jobs"]
+    assert len([*tmp_path.rglob("*.parquet")]) == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_commit_that_fails_leaves_no_files(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """They would be nobody's, and fill a disk that is full already."""
+    if known:
+        publish(store, "prod", [[row(1)]])
+    before = sorted(tmp_path.rglob("*.parquet"))
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(delta_commit, "_commit", refuse)
+    with pytest.raises(DiskFailed, match="the disk is full"):
+        publish(store, "prod", [[row(2)]])
+    assert sorted(tmp_path.rglob("*.parquet")) == before
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_fails_behind_a_commit_takes_no_files_from_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """A checkpoint that does not fit comes after the version that has them."""
+    if known:
+        publish(store, "prod", [[row(1)]])
+    commit = delta_commit._commit
+
+    def commit_and_fail(*arguments: Any) -> None:
+        commit(*arguments)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(delta_commit, "_commit", commit_and_fail)
+    with pytest.raises(DiskFailed, match="the disk is full"):
+        publish(store, "prod", [[row(2)]])
+    assert ids(store, "prod") == ["id-2"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "漢", "%"])
+def test_a_long_name_of_a_workspace_is_no_matter(store: Store, letter: str) -> None:
+    """Its directory's name, with each byte escaped, would be too long for the disk."""
+    names = [100 * letter, 99 * letter + "y"]
+    for number, name in enumerate(names):
+        publish(store, name, [[row(number)]])
+        publish(store, name, [[row(number)]])
+    assert [ids(store, name) for name in names] == [["id-0"], ["id-1"]]
 
 
 def test_a_body_that_is_no_json_is_not_published(store: Store) -> None:
@@ -293,7 +339,9 @@ def test_resources_are_published_side_by_side(store: Store) -> None:
 
     def publish_one(number: int) -> None:
         name = f"r{number % 2}"
-        store.publish(name, f"w{number}", COLUMNS, [Block.of([row(number)])], run_id="run")
+        store.publish(
+            name, {f"w{number}": [Block.of([row(number)])]}, COLUMNS, run_id="run"
+        )
 
     threads = [threading.Thread(target=publish_one, args=(number,)) for number in range(8)]
     for thread in threads:
