@@ -13,6 +13,7 @@ import asyncdbx
 from asyncdbx import Fleet
 from asyncdbx.errors import ConfigError, Denied, Incomplete, NotFound, UsageError
 from asyncdbx.fleet import Call
+from asyncdbx.fleet import workspace as workspace_module
 from asyncdbx.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.wire
@@ -137,6 +138,29 @@ async def test_an_object_whose_arrays_come_in_pages_is_whole(
     assert len(pages) == -(-len(largest["settings"]["tasks"]) // 100)
     assert len(again) == len(others) + 1
     assert again[-1].records == [(raw, document)]
+
+
+async def test_what_is_kept_of_a_large_object_is_twice_its_size(
+    profiles: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of all its pages again with each of them; and each cursor leads to it."""
+    monkeypatch.setattr(workspace_module, "SMALL", 0)
+    jobs = profiles["prod"].truth("jobs")
+    job = next(each for each in jobs if "tasks" in each["settings"])
+    tasks = job["settings"]["tasks"]
+    tasks[:] = [{**tasks[0], "task_key": f"task_{number}"} for number in range(2_000)]
+    key = {"job_id": job["job_id"]}
+    async with Fleet.from_profiles("prod") as fleet:
+        pages = [page async for page in fleet["prod"].fetch("jobs.get", key)]
+        cursors = [page.cursor for page in pages if page.cursor is not None]
+        for cursor in cursors:
+            again = [page async for page in fleet["prod"].fetch("jobs.get", key, cursor)]
+            assert again[-1].records == pages[-1].records
+    ((raw, document),) = pages[-1].records
+    assert document["settings"]["tasks"] == tasks
+    assert sum(page.calls for page in pages) == 20
+    assert 3 <= len(cursors) <= 5
+    assert sum(map(len, cursors)) < 3 * len(raw)
 
 
 async def test_a_failure_in_the_middle_of_an_object_is_named(profiles: Simulator) -> None:

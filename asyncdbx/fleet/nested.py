@@ -51,6 +51,11 @@ class ObjectPages:
         pages = [raw.decode() for raw, _ in self._pages]
         return orjson.dumps({"at": self._pager.cursor, "pages": pages}).decode()
 
+    @property
+    def size(self) -> int:
+        """Bytes that have come so far."""
+        return sum(len(raw) for raw, _ in self._pages)
+
     def take(self, page: RawRecord) -> RawRecord | None:
         """Take the next page; return the whole object if it was the last.
 

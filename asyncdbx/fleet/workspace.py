@@ -30,6 +30,8 @@ __all__ = ["Workspace"]
 
 T = TypeVar("T")
 
+SMALL = 2**20  # bytes of an object's pages that are kept after each of them
+
 
 class Workspace:
     """One workspace or account.
@@ -153,7 +155,8 @@ class Workspace:
         """Yield one object as a page of one record, whole: its inner arrays come in pages.
 
         Before the last of them, each gives a part without a record, whose cursor holds
-        what has come so far.
+        what has come so far; behind the first MiB, only where that has doubled. So to keep
+        the cursors takes twice the bytes of the object, however many pages it has.
 
         Args:
             endpoint: A call whose answer is an object.
@@ -166,20 +169,22 @@ class Workspace:
         known = self.endpoint(endpoint)
         resumed = cursor and ObjectPages.resume(known, cursor)
         pages = resumed or ObjectPages(known, Pager.start(known, arguments))
-        while True:
+        kept, calls, throttles = pages.size, 0, 0
+        whole: RawRecord | None = None
+        while whole is None:
             ticket = self.ticket(endpoint, pages.arguments)
             ticket.decode = _whole
-            page = await self.run(ticket)
             try:
-                whole = pages.take(page)
+                whole = pages.take(await self.run(ticket))
             except CallError as error:
-                error.calls = ticket.calls
+                error.calls = calls + ticket.calls
                 self._site.sign(error, endpoint)
                 raise
-            if whole is not None:
-                yield Part([whole], True, None, ticket.calls, ticket.throttles)
-                return
-            yield Part([], True, pages.cursor, ticket.calls, ticket.throttles)
+            calls, throttles = calls + ticket.calls, throttles + ticket.throttles
+            if whole is None and (pages.size <= SMALL or pages.size >= 2 * kept):
+                yield Part([], True, pages.cursor, calls, throttles)
+                kept, calls, throttles = pages.size, 0, 0
+        yield Part([whole], True, None, calls, throttles)
 
     def walk(self, path: str) -> Walk:
         """Walk a tree and yield every entry below ``path``.
