@@ -377,6 +377,20 @@ async def test_a_call_that_waits_for_its_retry_holds_nobody_up() -> None:
         assert 50.0 <= times[2] <= 50.5
 
 
+async def test_two_slow_failures_are_enough_however_many_quick_ones_there_were() -> None:
+    """A quick one is an accident of the way there, and takes no chance from the other."""
+    waits = iter([1, 60, 1, 60, 1])
+
+    async def handler(_: Request) -> Answer:
+        await asyncio.sleep(next(waits))
+        return Answer(500, {}, b"")
+
+    async with bench(handler) as b:
+        with pytest.raises(ServerFailed):
+            await b.engine.run(b.ticket(b.lane()))
+        assert len(b.transport.sent) == 4
+
+
 async def test_an_endless_429_is_given_up_in_the_end() -> None:
     """Nothing but refusals for 900 s: the last of them is the error."""
     async with bench(taking(0, refused())) as b:

@@ -90,7 +90,8 @@ CUT = Unreachable("cut")
 def test_waits_double_until_there_are_enough(failures: int, longest: float | None) -> None:
     """Six attempts: waits of up to 0.5, 1, 2, 4 and 8 s between them."""
     assert (
-        RetryPolicy().wait(CUT, safe=True, failures=failures, took=0, rng=WIDEST) == longest
+        RetryPolicy().wait(CUT, safe=True, failures=failures, in_vain=0, rng=WIDEST)
+        == longest
     )
 
 
@@ -98,7 +99,8 @@ def test_no_wait_is_longer_than_the_longest() -> None:
     """A patient policy waits at most 30 s each time."""
     policy = RetryPolicy(attempts=100)
     waits = [
-        policy.wait(CUT, safe=True, failures=n, took=0, rng=WIDEST) for n in (6, 7, 8, 99)
+        policy.wait(CUT, safe=True, failures=n, in_vain=0, rng=WIDEST)
+        for n in (6, 7, 8, 99)
     ]
 
     assert waits == [16.0, 30.0, 30.0, 30.0]
@@ -108,7 +110,7 @@ def test_jitter_is_full_and_seeded() -> None:
     """A wait is anything between 0 and its bound, and a seed makes it the same again."""
     policy = RetryPolicy()
     waits = [
-        policy.wait(CUT, safe=True, failures=3, took=0, rng=rng)
+        policy.wait(CUT, safe=True, failures=3, in_vain=0, rng=rng)
         for rng in (Random(seed) for seed in range(200))  # noqa: S311 - the seed matters
     ]
 
@@ -123,7 +125,7 @@ def test_retry_after_is_never_shrunk(asked: float) -> None:
     policy = RetryPolicy()
     for seed in range(200):
         rng = Random(seed)  # noqa: S311 - the seed matters
-        wait = policy.wait(error, safe=True, failures=5, took=0, rng=rng)
+        wait = policy.wait(error, safe=True, failures=5, in_vain=0, rng=rng)
         assert wait is not None
         assert asked <= wait <= asked + 0.5
 
@@ -133,26 +135,27 @@ def test_what_is_not_worth_it_is_given_up_at_once(*, safe: bool) -> None:
     """The first failure is the last."""
     error = api(Denied, 403)
 
-    assert RetryPolicy().wait(error, safe=safe, failures=1, took=0, rng=WIDEST) is None
+    assert RetryPolicy().wait(error, safe=safe, failures=1, in_vain=0, rng=WIDEST) is None
 
 
 def test_one_attempt_means_no_repeat() -> None:
     """A policy without patience."""
     policy = RetryPolicy(attempts=1)
 
-    assert policy.wait(CUT, safe=True, failures=1, took=0, rng=WIDEST) is None
+    assert policy.wait(CUT, safe=True, failures=1, in_vain=0, rng=WIDEST) is None
 
 
 def test_a_server_that_tried_for_long_is_asked_once_more() -> None:
     """A directory that takes it longer than it has is no faster the sixth time."""
-    late = api(ServerFailed, 504)
     policy = RetryPolicy()
 
-    def wait(error: CallError, failures: int, took: float) -> float | None:
-        return policy.wait(error, safe=True, failures=failures, took=took, rng=WIDEST)
+    def wait(failures: int, in_vain: int) -> float | None:
+        late = api(ServerFailed, 504)
+        return policy.wait(late, safe=True, failures=failures, in_vain=in_vain, rng=WIDEST)
 
-    assert wait(late, 1, 60) is not None
-    assert wait(late, 2, 60) is None
-    assert wait(late, 2, 44) is not None
-    assert wait(CUT, 5, 600) is not None  # a long body that broke off may come whole
-    assert wait(CUT, 6, 600) is None
+    assert wait(1, 1) is not None
+    assert wait(2, 2) is None
+    assert wait(5, 1) is not None
+    assert policy.is_in_vain(api(ServerFailed, 504), 45)
+    assert not policy.is_in_vain(api(ServerFailed, 504), 44)
+    assert not policy.is_in_vain(CUT, 600)  # a long body that broke off may come whole

@@ -339,11 +339,12 @@ class Engine:
             return
         ticket.throttled_since = None
         ticket.failures += 1
+        ticket.in_vain += self._retry.is_in_vain(error, now - ticket.sent_at)
         wait = self._retry.wait(
             error,
             safe=ticket.safe,
             failures=ticket.failures,
-            took=now - ticket.sent_at,
+            in_vain=ticket.in_vain,
             rng=self._rng,
         )
         if wait is None:

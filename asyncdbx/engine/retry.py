@@ -56,7 +56,7 @@ class RetryPolicy:
     slow_attempts: int = 2
 
     def wait(
-        self, error: CallError, *, safe: bool, failures: int, took: float, rng: Random
+        self, error: CallError, *, safe: bool, failures: int, in_vain: int, rng: Random
     ) -> float | None:
         """Return the seconds to wait before sending again, or None to give up.
 
@@ -64,21 +64,24 @@ class RetryPolicy:
             error: The last failure; not a 429, which the lane answers.
             safe: The endpoint may be repeated though the call may have been processed.
             failures: Sends that have failed so far; 1 after the first.
-            took: Seconds that the last one took to fail.
+            in_vain: How many of them were so slow that the server had tried.
             rng: Source of jitter, so that a test can seed it.
 
         Source:
             Full jitter: Brooker, "Exponential Backoff And Jitter", AWS Architecture
             Blog, 2015. Retry-After is never shrunk by it: a call sent early is refused.
         """
-        in_vain = took >= self.slow and isinstance(error, ApiError)
-        attempts = self.slow_attempts if in_vain else self.attempts
-        if failures >= attempts or not worth_repeating(error, safe=safe):
+        enough = failures >= self.attempts or in_vain >= self.slow_attempts
+        if enough or not worth_repeating(error, safe=safe):
             return None
         retry_after = error.retry_after if isinstance(error, ApiError) else None
         if retry_after is not None:
             return retry_after + rng.uniform(0, self.first_wait)
         return rng.uniform(0, self._bound(failures))
+
+    def is_in_vain(self, error: CallError, took: float) -> bool:
+        """Return whether a server has tried, and failed after so many seconds."""
+        return took >= self.slow and isinstance(error, ApiError)
 
     def _bound(self, failures: int) -> float:
         waits = backoff.expo(base=2, factor=self.first_wait, max_value=self.longest_wait)

@@ -158,6 +158,8 @@ class Ticket:
         renewed: It was sent again with a new token, because the old one was refused.
         calls: Requests sent for it so far.
         throttles: How many of them were answered with 429.
+        failures: How many failed otherwise.
+        in_vain: How many of these failures came so late that the server had tried.
         throttled_since: Loop time of the first of those in a row; None if the last answer
             was another.
     """
@@ -178,6 +180,7 @@ class Ticket:
     calls: int = 0
     throttles: int = 0
     failures: int = 0
+    in_vain: int = 0
     asked_at: float = 0.0
     sent_at: float = 0.0
     throttled_since: float | None = None

@@ -11,6 +11,7 @@ DIR/_report.html         a page about the last run, if there is one
 
 import fcntl
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import IO, Any, Self
 import orjson
 
 from asyncdbx.errors import LockHeld, StoreError
+from asyncdbx.escape import visible
 from asyncdbx.inventory.disk import disk_error
 
 __all__ = ["Folder"]
@@ -29,6 +31,8 @@ __all__ = ["Folder"]
 FORMAT = 1
 MARKER = "_asyncdbx.json"
 UNFINISHED = f"{MARKER}.new"  # left by a process that died while writing the marker
+# In a path, delta-rs takes these for something else, or panics (seen with 1.6).
+UNREADABLE = re.compile(r"[][^\\\x00-\x1f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -52,10 +56,16 @@ class Folder:
                 Otherwise it is only read, and must be one.
 
         Raises:
-            StoreError: It is not ours, not a folder, of a newer format, or not
-                writable. Nothing has been created or changed then.
+            StoreError: It is not ours, not a folder, of a newer format, not writable,
+                or in a path that Delta tables cannot have. Nothing has been created or
+                changed then.
         """
         path = path.absolute()
+        if odd := UNREADABLE.search(path.as_posix()):
+            raise StoreError(
+                f"an inventory cannot lie in {visible(str(path))}: Delta tables cannot have"
+                f" {visible(odd[0])} in their path; choose another folder"
+            )
         try:
             if not _is_ours(path):
                 if not create:

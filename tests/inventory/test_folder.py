@@ -12,6 +12,9 @@ import pytest
 
 from asyncdbx.errors import LockHeld, StoreError
 from asyncdbx.inventory.folder import Folder
+from asyncdbx.inventory.ledger import LISTINGS
+from asyncdbx.inventory.rows import Columns
+from asyncdbx.inventory.store import Store
 
 HOLD = """
 import sys
@@ -102,6 +105,26 @@ def test_reading_wants_an_inventory_that_is_there(tmp_path: Path, name: str) -> 
     with pytest.raises(StoreError, match="there is no inventory in"):
         Folder.open(tmp_path / name, create=False)
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a[b", "a]b", "a^b", "a\\b", "a%41b", "a\nb", "\udcff"])
+def test_a_name_that_delta_tables_cannot_have(tmp_path: Path, name: str) -> None:
+    """In the folder itself or above it: a sentence, and nothing is made."""
+    for folder in (tmp_path / name, tmp_path / name / "inventory"):
+        with pytest.raises(StoreError, match="choose another folder") as caught:
+            Folder.open(folder)
+        assert str(caught.value).isprintable()
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b?", "100%", "a%zz", "*", "ü", "a'b\"", "{a}"])
+def test_a_name_that_delta_tables_can_have(tmp_path: Path, name: str) -> None:
+    """A listing and a run are written, and read."""
+    store = Store(Folder.open(tmp_path / name))
+    store.publish("jobs", {"prod": []}, Columns({}), run_id="run")
+    store.replace_run(LISTINGS, "run", [])
+    assert (store.tables(), store.count("jobs")) == (["jobs"], 0)
+    assert store.run_rows(LISTINGS, "run") == []
 
 
 def test_an_unwritable_folder_is_refused_for_writing_only(
