@@ -260,11 +260,13 @@ Examined = Callable[..., Any]
 def examined(limits: Limits) -> Examined:
     """Examine workspaces, and return what was found out."""
 
-    async def found(*configs: WorkspaceConfig, total: float = 10.0) -> list[Finding]:
-        timeouts = Timeouts(connect=WITHIN, total=total)
+    async def found(
+        *configs: WorkspaceConfig, within: float = 10.0, total: float = 10.0
+    ) -> list[Finding]:
+        timeouts = Timeouts(connect=within, total=total)
         retry = RetryPolicy(attempts=1)
         async with Fleet(configs, limits=limits, timeouts=timeouts, retry=retry) as fleet:
-            return await examine(fleet, WITHIN)
+            return await examine(fleet, within)
 
     return found
 
