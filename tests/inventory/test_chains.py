@@ -25,7 +25,7 @@ def tasks(first: int) -> list[dict[str, str]]:
 async def test_a_job_whose_second_page_is_refused_is_missing(
     tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: 400 twice behind the first page is taken for a job that was deleted."""
+    """400 behind its first page, twice, does not say that a job was deleted."""
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
         if path.endswith("/jobs/list"):
@@ -48,7 +48,7 @@ async def test_a_job_whose_second_page_is_refused_is_missing(
 async def test_a_schema_whose_second_page_is_not_found_is_missing(
     tmp_path: Path, unlimited: Limits, code: str
 ) -> None:
-    """Proves: 404 for a page token makes the first page the whole of a complete listing."""
+    """404 for a page token does not make the first page the whole listing."""
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
         if path.endswith("/catalogs"):
@@ -72,7 +72,7 @@ async def test_a_schema_whose_second_page_is_not_found_is_missing(
 async def test_a_token_that_is_not_found_begins_the_listing_anew(
     tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: it is not only with 400 that a server says it knows a token no more."""
+    """A server may say so with 404 too, and the listing begins anew."""
     refusals = [refused(404, "NOT_FOUND")]
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
@@ -98,7 +98,7 @@ async def test_a_token_that_is_not_found_begins_the_listing_anew(
 async def test_a_schema_that_is_deleted_between_its_pages_is_gone(
     tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: half of what has been deleted is listed as if it were there."""
+    """Half of what has been deleted is not listed as if it were there."""
     asked: list[dict[str, str]] = []
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
@@ -125,7 +125,7 @@ async def test_a_schema_that_is_deleted_between_its_pages_is_gone(
 async def test_a_listing_begun_anew_does_not_go_on_in_its_middle(
     tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: after a restart, a page that changes leads to the cursor of before.
+    """The cursor of before a restart is not gone back to, though a page changes then.
 
     The second page is refused once with 400; then the first one breaks off and has others
     when it is asked for again; and again.
@@ -154,7 +154,7 @@ async def test_a_listing_begun_anew_does_not_go_on_in_its_middle(
 
 
 def test_what_is_gone_leaves_no_half_of_a_page(tmp_path: Path) -> None:
-    """Proves: staged records of a page that never came whole become the listing's."""
+    """Staged records of a page that never came whole are not the listing's."""
     with Spool.open(tmp_path / "spool.sqlite", {}) as spool:
         spool.add([Unit("prod", "dbfs", "0:list", '{"path":"/gone"}')])
         ((number, _),) = spool.pending("prod", "dbfs", 1)
@@ -167,7 +167,7 @@ def test_what_is_gone_leaves_no_half_of_a_page(tmp_path: Path) -> None:
 async def test_a_streamed_schema_whose_second_page_is_not_found_is_missing(
     unlimited: Limits,
 ) -> None:
-    """Proves: `asyncdbx list` takes it for gone, and says that this is all."""
+    """`asyncdbx list` says that it is not all, and does not take the listing for gone."""
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
         if path.endswith("/catalogs"):
@@ -195,7 +195,7 @@ async def test_a_streamed_schema_whose_second_page_is_not_found_is_missing(
 async def test_a_walked_directory_whose_second_page_is_not_found_is_missing(
     unlimited: Limits,
 ) -> None:
-    """Proves: `asyncdbx tree` takes it for vanished, and exits with 0."""
+    """`asyncdbx tree` does not take it for vanished."""
 
     def replies(path: str, arguments: dict[str, str]) -> Reply:
         if "page_token" in arguments:

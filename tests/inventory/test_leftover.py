@@ -49,7 +49,7 @@ def killed_retry(folder: Folder) -> None:
 
 
 def test_the_log_of_a_killed_retry_is_not_read_into_a_later_run(tmp_path: Path) -> None:
-    """Proves: last.sqlite-wal outlives the file it belongs to, and SQLite replays it."""
+    """last.sqlite-wal does not outlive its file: SQLite would replay it into the next."""
     folder = Folder.open(tmp_path)
     (tmp_path / "_run").mkdir()
     partial_run(folder, "monday")
@@ -68,7 +68,7 @@ def test_the_log_of_a_killed_retry_is_not_read_into_a_later_run(tmp_path: Path) 
 def test_an_older_run_is_not_retried_after_a_complete_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proves: killed between the two deletions, last.sqlite of the run before is left."""
+    """A kill between the two deletions leaves no last.sqlite of the run before."""
     folder = Folder.open(tmp_path)
     monday = partial_run(folder, "monday")
     with Spool.open(folder.spool, PLAN) as spool:
@@ -92,7 +92,7 @@ def test_an_older_run_is_not_retried_after_a_complete_one(
 def test_a_spool_that_was_never_begun_is_in_no_retrys_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proves: a full disk while a spool is begun hides what the last run left."""
+    """A disk that is full while a spool is begun does not hide what the last run left."""
     folder = Folder.open(tmp_path)
     partial_run(folder, "monday")
     with monkeypatch.context() as patch:

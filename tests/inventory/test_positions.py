@@ -14,8 +14,8 @@ pytestmark = pytest.mark.wire
 async def test_users_that_are_deleted_before_a_retry_hide_nobody(
     tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: all behind a deleted one move up, so that one is between the pages; and the
-    deleted one stays; the listing is complete."""
+    """All behind one that was deleted have moved up: none is lost between the pages, and
+    the deleted one is not listed."""
     users = [{"id": str(number), "userName": f"u{number}"} for number in range(250)]
     broken = True
 

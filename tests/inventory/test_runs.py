@@ -31,8 +31,8 @@ async def fleet() -> AsyncIterator[Simulator]:
 async def test_what_a_retry_finds_for_a_published_listing_is_published(
     fleet: Simulator, tmp_path: Path, unlimited: Limits, then: str
 ) -> None:
-    """Proves: a service that is enabled between a run and its retry gives more objects,
-    and their permissions are fetched, counted, and in no table; or never tried again."""
+    """A service enabled between a run and its retry gives more objects: their permissions
+    are fetched, counted and published; and tried again if they fail."""
     names = ("serving_endpoints", "permissions", "dbfs")
     prod = fleet["prod"]
     prod.faults[:] = [
@@ -57,7 +57,7 @@ async def test_what_a_retry_finds_for_a_published_listing_is_published(
 async def test_the_ledger_is_written_before_the_folder_is_let_go(
     fleet: Simulator, tmp_path: Path, unlimited: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proves: cancelled while it writes _listings, a run lets go of its lock under it."""
+    """Cancelled while it writes _listings, it holds its lock until they are written."""
     began, may_end = threading.Event(), threading.Event()
     usual = Store.replace_run
     held: list[str] = []
@@ -89,7 +89,7 @@ async def test_the_ledger_is_written_before_the_folder_is_let_go(
 async def test_a_run_that_took_longer_than_is_kept_keeps_its_own_account(
     fleet: Simulator, tmp_path: Path, unlimited: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proves: what a run lacks is deleted as it ends, if it began before --keep ago."""
+    """Though it began longer ago than --keep."""
     fleet["prod"].faults[:] = [Fault("/api/2.0/dbfs/list", "deny")]
     began = "20200101T000000Z"
     monkeypatch.setattr("asyncdbx.inventory.spool.file.run_moment", lambda _: began)
@@ -104,7 +104,7 @@ async def test_a_run_that_took_longer_than_is_kept_keeps_its_own_account(
 async def test_why_a_parent_is_missing_is_said(
     fleet: Simulator, tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: of a parent that was not asked for itself, nobody can look up what failed."""
+    """The parent was not asked for itself, so nothing else says why it failed."""
     fleet["prod"].faults[:] = [Fault("/api/2.1/clusters/list", "deny")]
     await taken(fleet_of(fleet, limits=unlimited), tmp_path, "permissions")
     (row,) = table(tmp_path, "_missing")
@@ -115,7 +115,7 @@ async def test_why_a_parent_is_missing_is_said(
 async def test_what_a_run_has_merged_it_has_merged_after_a_retry(
     fleet: Simulator, tmp_path: Path, unlimited: Limits
 ) -> None:
-    """Proves: a retry that merges nothing says that the table holds what it held."""
+    """Though its retry merged nothing: the table holds it."""
     fleet["prod"].faults[:] = [Fault("/api/2.0/secrets/list", "deny", times=1)]
     options: Any = {"accept_partial": True}
     await taken(fleet_of(fleet, limits=unlimited), tmp_path, "secrets", **options)

@@ -18,7 +18,7 @@ def unit(resource: str, number: int = 0) -> Unit:
 
 
 def test_what_is_put_away_has_no_room_of_what_was_published(tmp_path: Path) -> None:
-    """Proves: execute() alone steps PRAGMA incremental_vacuum once, which frees a page."""
+    """All of its pages are given back, not only one."""
     file = tmp_path / "spool.sqlite"
     with Spool.open(file, PLAN) as spool:
         spool.add([unit("dbfs"), unit("jobs")])
@@ -31,7 +31,7 @@ def test_what_is_put_away_has_no_room_of_what_was_published(tmp_path: Path) -> N
 
 
 def test_a_unit_that_is_done_keeps_no_pages(tmp_path: Path) -> None:
-    """Proves: of each object of several pages their texts stay in the spool for ever."""
+    """Of an object of several pages, the texts of those are not kept beside it."""
     file = tmp_path / "spool.sqlite"
     with Spool.open(file, PLAN) as spool:
         spool.add([unit("jobs", number) for number in range(2)])
@@ -47,7 +47,7 @@ def test_a_unit_that_is_done_keeps_no_pages(tmp_path: Path) -> None:
 
 
 def test_samples_are_read_in_little_memory(tmp_path: Path) -> None:
-    """Proves: 430 samples of each lane of 200 workspaces are in memory all at once."""
+    """A night of 200 workspaces has too many to be in memory at once."""
     with Spool.open(tmp_path / "spool.sqlite", PLAN) as spool:
         for at in range(430):
             spool.add_samples(
