@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LISTINGS, listing_rows
@@ -12,10 +12,16 @@ from asyncdbx.inventory.rows import Block, Columns, Row
 from asyncdbx.inventory.store import Store
 from asyncdbx.inventory.verdict import Ended
 
-__all__ = ["COLUMNS", "Runs", "files", "records"]
+__all__ = ["COLUMNS", "Merged", "Runs", "files", "records"]
 
 COLUMNS = Columns({"n": "int64", "state": "str"})
 Records = Mapping[str, Any]  # id → body, or its text
+
+
+class Merged(NamedTuple):
+    """What came of a listing that was not complete, merged with the one before."""
+
+    records: Records
 
 
 def records(*ids: str, **fields: Any) -> Records:
@@ -41,7 +47,7 @@ class Runs:
 
     def run(
         self,
-        listings: Mapping[tuple[str, str], Records | str],
+        listings: Mapping[tuple[str, str], Records | str | Merged],
         *,
         run_id: str = "",
         columns: Columns = COLUMNS,
@@ -51,7 +57,7 @@ class Runs:
 
         Args:
             listings: By workspace and resource: records, or how it ended without being
-                complete.
+                complete; or what came of one that was not, and is merged.
             run_id: If it is not to be made of the day.
             columns: Of its tables.
             ends: Else it is killed when all of this has been published.
@@ -72,18 +78,25 @@ class Runs:
         run_id: str,
         workspace: str,
         resource: str,
-        what: Records | str,
+        what: Records | str | Merged,
         columns: Columns,
         begins: datetime,
     ) -> Ended:
-        status: Any = "complete"
+        status: Any
         rows: list[Row] = []
-        if isinstance(what, str):
-            status = what
+        merged = isinstance(what, Merged)
+        found = what.records if isinstance(what, Merged) else what
+        if isinstance(found, str):
+            status = found
         else:
-            rows = _rows(what, begins)
+            status = "partial" if merged else "complete"
+            rows = _rows(found, begins)
             self.store.publish(
-                resource, {workspace: [Block.of(rows)]}, columns, run_id=run_id
+                resource,
+                {workspace: [Block.of(rows)]},
+                columns,
+                run_id=run_id,
+                merge=merged,
             )
         start = round(1000 * begins.timestamp())
         return Ended(
@@ -100,6 +113,7 @@ class Runs:
             started_at=start,
             ended_at=start + 600_000,
             error="",
+            published="merged" if merged else "replaced" if rows else None,
         )
 
 

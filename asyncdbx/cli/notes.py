@@ -60,6 +60,8 @@ def _sentence(facts: Facts, since: Run, until: Run, records: int) -> str:
             return f"{how} in run {since.id}, so compared with {older}"
         case "same":
             return f"{how} in run {until.id}, and not since {older}: nothing to compare"
+        case "merged":
+            return f"{how} in {older}, so what did not come is as it was before"
         case "new":
             return (
                 f"no complete listing up to run {since.id}: {records:,} records are new in"

@@ -34,12 +34,16 @@ COLUMNS = {
 }
 RUNS = "SELECT run_id, min(started_at), max(ended_at) FROM _listings GROUP BY run_id"
 STATUS = "SELECT workspace, resource, status FROM _listings WHERE run_id = ?"
-WHOLE = """
-    SELECT workspace, resource, max_by(run_id, place)
+LAST = """
+    SELECT
+        workspace,
+        resource,
+        max_by(run_id, place) FILTER (status = 'complete'),
+        max_by(run_id, place)
     FROM _listings
     JOIN (SELECT unnest($1::VARCHAR[]) AS run_id, unnest(range(len($1))) AS place)
     USING (run_id)
-    WHERE status = 'complete'
+    WHERE status = 'complete' OR published = 'merged'
     GROUP BY ALL"""
 
 
@@ -50,11 +54,13 @@ class Listings(NamedTuple):
         run: The run.
         status: How each listing of the run ended.
         whole: The last run, up to this one, that had a listing complete.
+        held: The last one that had it complete, or merged what came of it with the last.
     """
 
     run: Run
     status: Mapping[Key, str]
     whole: Mapping[Key, str]
+    held: Mapping[Key, str]
 
 
 class Commit(NamedTuple):
@@ -131,17 +137,16 @@ class History:
 
     def listings(self, run: Run) -> Listings:
         """Return what a run had listed."""
-        return Listings(run, self._status(run), self._whole(run))
+        place = self._place(run.id)
+        known = [each.id for each in self.runs if self._place(each.id) <= place]
+        last = [*self._duck.run(LAST, [known]).rows()]
+        whole = {(name, resource): of for name, resource, of, _ in last if of is not None}
+        held = {(name, resource): of for name, resource, _, of in last}
+        return Listings(run, self._status(run), whole, held)
 
     def _status(self, run: Run) -> dict[Key, str]:
         rows = self._duck.run(STATUS, [run.id]).rows()
         return {(workspace, resource): status for workspace, resource, status in rows}
-
-    def _whole(self, run: Run) -> dict[Key, str]:
-        place = self._place(run.id)
-        known = [each.id for each in self.runs if self._place(each.id) <= place]
-        rows = self._duck.run(WHOLE, [known]).rows()
-        return {(workspace, resource): run_id for workspace, resource, run_id in rows}
 
     def _place(self, run_id: str) -> tuple[float, str]:
         """Return where a run stands among the others.
@@ -209,11 +214,13 @@ def _runs(folder: Folder, duck: Duck) -> list[Run]:
 def _listings(folder: Folder) -> str:
     """Return a SELECT of how listings ended; without rows before any did."""
     if not has_table(folder, LISTINGS):
-        return scan(COLUMNS, [])
+        return scan(COLUMNS | {"published": "VARCHAR"}, [])
     table = read_table(folder, LISTINGS)
     if not COLUMNS.keys() <= table.columns.keys():
         raise StoreError(f"table {LISTINGS} in {folder.path} was not made by asyncdbx")
-    return table.sql()
+    # Tables of earlier versions do not say what was published.
+    later = "" if "published" in table.columns else "NULL::VARCHAR AS published, "
+    return f"SELECT {later}* FROM ({table.sql()})"  # noqa: S608 - no name of anybody's
 
 
 def _last_commits(folder: Folder) -> dict[str, int]:

@@ -12,9 +12,12 @@ from typing import Literal
 
 from asyncdbx.inventory.partitions import PARTITION
 from asyncdbx.look.history import Key, Listings
+from asyncdbx.look.moment import Run
 from asyncdbx.look.tables import DataFile, Table
 
 __all__ = ["Note", "Pair", "Plan", "make_plan"]
+
+Kind = Literal["until", "since", "same", "merged", "new", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Note:
         workspace: Name of the workspace.
         resource: Name of the resource.
         kind: ``"until"`` and ``"since"``: that run has no complete listing, and an older
-            one stands for it; ``"same"``: and so both are one and the same; ``"new"``: the
+            one stands for it; ``"same"``: and so both are one and the same; ``"merged"``:
+            one of them was not complete, and merged with an older one; ``"new"``: the
             first complete listing came after the older run; ``"never"``: there is none.
         status: How the listing ended in that run; None if it was not asked for.
         stands_for_it: The run whose listing is compared; None if nobody knows.
@@ -54,7 +58,7 @@ class Note:
 
     workspace: str
     resource: str
-    kind: Literal["until", "since", "same", "new", "never"]
+    kind: Kind
     status: str | None = None
     stands_for_it: str | None = None
     records: int | None = None
@@ -125,14 +129,18 @@ def _add_never(plan: Plan, key: Key, since: Listings, until: Listings) -> None:
 
 def _stand_ins(pair: Pair, key: Key, since: Listings, until: Listings) -> Iterator[Note]:
     """Yield what stands for the listings that these two runs do not have."""
-    old, new = since.whole.get(key), until.whole.get(key)
+    old, new = since.held.get(key), until.held.get(key)
     if _lacks(until, key) and pair.is_same:
         yield Note(*key, "same", until.status.get(key), new)
         return
     if _lacks(until, key):
-        yield Note(*key, "until", until.status.get(key), new)
+        yield Note(*key, _kind("until", until.run, new), until.status.get(key), new)
     if _lacks(since, key):
-        yield Note(*key, "since", since.status.get(key), old)
+        yield Note(*key, _kind("since", since.run, old), since.status.get(key), old)
+
+
+def _kind(kind: Kind, run: Run, held: str | None) -> Kind:
+    return "merged" if held == run.id else kind
 
 
 def _lacks(listings: Listings, key: Key) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from inventory_runs import Runs, files, records
+from inventory_runs import Merged, Runs, files, records
 
 from asyncdbx.errors import StoreError, UsageError
 from asyncdbx.inventory.folder import Folder
@@ -155,6 +155,27 @@ def test_a_listing_that_was_not_complete(runs: Runs) -> None:
     ]
     assert len(changes(runs, one, three)) == 4
     assert notes(runs, one, three) == [Note(*DEV, "until", "denied", two)]
+
+
+def test_a_listing_that_was_merged(runs: Runs) -> None:
+    """What came is compared, nothing counts as removed, and it is said, of either side."""
+    runs.run({PROD: records("1", "2")})
+    runs.run({PROD: Merged(records("2", "3", n=1))})
+    runs.run({PROD: "denied"})
+    runs.run({PROD: records("3", n=1)})
+    one, two, three, four = runs.ids
+    assert short(changes(runs, one, two)) == [
+        ("prod", "jobs", "2", "changed"),
+        ("prod", "jobs", "3", "added"),
+    ]
+    assert notes(runs, one, two) == [Note(*PROD, "merged", "partial", two)]
+    assert notes(runs, one, three) == [Note(*PROD, "until", "denied", two)]
+    assert notes(runs, two, three) == [Note(*PROD, "same", "denied", two)]
+    assert short(changes(runs, two, four)) == [
+        ("prod", "jobs", "1", "removed"),
+        ("prod", "jobs", "2", "removed"),
+    ]
+    assert notes(runs, two, four) == [Note(*PROD, "merged", "partial", two)]
 
 
 def test_a_listing_that_was_not_asked_for(runs: Runs) -> None:

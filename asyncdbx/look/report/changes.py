@@ -154,6 +154,8 @@ def _words(note: Note, when: Callable[[str], str]) -> str:
             return f"as of {older}"
         case "since":
             return f"compared with {older}"
+        case "merged":
+            return f"as of {older}, and not all of it"
         case "new":
             return "first complete listing: not counted as added"
         case _:
