@@ -5,7 +5,8 @@
 Five workspaces and an account in a process of their own, with the published limits;
 ``asyncdbx inventory --all-profiles`` in another. Then every table is compared with what the
 simulator says it holds. Its clusters and runs do not change state meanwhile
-(``--speed 0``), so truth and tables must be the same to the last digit.
+(``--speed 0``), so truth and tables must be the same to the last digit; and a second
+inventory must ask no more than the first did, and differ from it in nothing.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.common import (
     SimulatedFleet,
     Targets,
     Usage,
+    output,
     percent,
     print_table,
     run,
@@ -101,6 +103,7 @@ def main() -> int:
         show_run(usage, folder, targets)
         show_lanes(fleet.ask("stats"))
         show_comparison(compare_all(fleet, folder), targets)
+        show_second(fleet, folder, targets)
     return targets.exit_code
 
 
@@ -174,6 +177,24 @@ def show_lanes(stats: Mapping[str, Mapping[str, Json]]) -> None:
                 percent(lane["utilisation"]),
             )
             for name, group, lane in lanes
+        ],
+    )
+
+
+def show_second(fleet: SimulatedFleet, folder: Path, targets: Targets) -> None:
+    first = fleet.accepted()
+    usage = inventory(fleet, folder)
+    more = fleet.accepted() - 2 * first
+    command = [sys.executable, "-m", "asyncdbx", "diff", str(folder), "--all-fields"]
+    changes = output([*command, "-o", "jsonl"]).splitlines()
+    print_table(
+        "A second one of the same fleet",
+        ("what", "value", "target"),
+        [
+            ("exit code", str(usage.code), targets.at_most(usage.code, 0)),
+            ("calls of the first that were accepted", f"{first:,}", ""),
+            ("more than these", f"{more:,}", targets.at_most(more, 0)),
+            ("changes", f"{len(changes):,}", targets.at_most(len(changes), 0)),
         ],
     )
 

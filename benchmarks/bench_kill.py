@@ -72,7 +72,7 @@ def killed(fleet: SimulatedFleet, folder: Path, times: int, seed: int) -> Counte
     kills = Counter[str]()
     while kills.total() < times:
         before = published(folder)
-        asked = accepted(fleet)
+        asked = fleet.accepted()
         process = inventory(fleet, folder)
         try:
             process.wait(timeout=rng.uniform(YOUNGEST, LIFE))
@@ -81,17 +81,13 @@ def killed(fleet: SimulatedFleet, folder: Path, times: int, seed: int) -> Counte
             process.wait()
         else:
             break  # it was done before: fewer kills than asked for
-        if accepted(fleet) == asked:
+        if fleet.accepted() == asked:
             kills["before the first call"] += 1
         elif published(folder) != before:
             kills["after a listing was published"] += 1
         else:
             kills["while it listed"] += 1
     return kills
-
-
-def accepted(fleet: SimulatedFleet) -> int:
-    return sum(each["accepted"] for each in fleet.ask("calls").values())
 
 
 def published(folder: Path) -> int:

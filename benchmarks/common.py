@@ -152,6 +152,10 @@ class SimulatedFleet:
             assert answer.status == 200, answer.read()
             return json.load(answer)  # keeps every digit of an integer
 
+    def accepted(self) -> int:
+        """Return how many calls all workspaces have accepted so far."""
+        return sum(each["accepted"] for each in self.ask("calls").values())
+
     def limit(self, workspace: str, group: str, calls: int) -> None:
         """Let so many calls of a limit group through in a second, from now on."""
         port = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=60)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bench_inventory import compare_all
-from benchmarks.bench_kill import OPTIONS, accepted, inventory
+from benchmarks.bench_kill import OPTIONS, inventory
 from benchmarks.common import SimulatedFleet, simulated_fleet
 
 KILLS = 4
@@ -14,10 +14,10 @@ PATIENCE = 60  # seconds
 
 def kill_in_the_middle(fleet: SimulatedFleet, folder: Path) -> None:
     """Start an inventory, and kill it when it has made some calls."""
-    enough = accepted(fleet) + CALLS
+    enough = fleet.accepted() + CALLS
     process = inventory(fleet, folder)
     until = time.monotonic() + PATIENCE
-    while accepted(fleet) < enough:
+    while fleet.accepted() < enough:
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.01)
