@@ -181,6 +181,14 @@ class Changed(Incomplete):
     """
 
 
+class Moved(Incomplete):
+    """A listing whose pages are asked for by position is not where it was.
+
+    Something before that has been added or deleted since: go on, and one record would come
+    twice or never. It can be listed from its beginning.
+    """
+
+
 class ApiError(CallError):
     """The server said no.
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asyncdbx import catalog
 from asyncdbx.catalog.paging import PAGE_SIZES, Page, Pager
-from asyncdbx.errors import BadAnswer, Incomplete
+from asyncdbx.errors import BadAnswer, Incomplete, Moved
 
 
 def start(name: str, **arguments: Any) -> Pager:
@@ -409,25 +409,45 @@ def bodies(arguments: Mapping[str, Any]) -> Page:
 
 @given(stops=st.sets(st.integers(0, 8)))
 @pytest.mark.parametrize(
-    ("name", "server", "records"),
+    ("name", "server", "records", "again"),
     [
-        ("users.list", scim, 95),
-        ("jobs.list", tokens, 70),
-        ("queries_legacy.list", numbers, 55),
-        ("clusters.events", bodies, 5),
+        ("users.list", scim, 95, 1),
+        ("jobs.list", tokens, 70, 0),
+        ("queries_legacy.list", numbers, 55, 1),
+        ("clusters.events", bodies, 5, 0),
     ],
 )
 def test_a_listing_goes_on_from_any_cursor(
-    name: str, server: Answers, records: int, stops: set[int]
+    name: str, server: Answers, records: int, again: int, stops: set[int]
 ) -> None:
-    """Interrupted anywhere and taken up again, it asks for the same pages, no other."""
+    """Interrupted anywhere and taken up again, it asks for the same pages, no other.
+
+    By position, for the last one again: what stands before may have moved.
+    """
     asked: list[str] = []
+    repeated = 0
     pager = start(name, **({"cluster_id": "c"} if name == "clusters.events" else {}))
     while not pager.done:
         if pager.pages in stops:
+            stops = stops - {pager.pages}
+            repeated += again if pager.pages else 0
             pager = Pager.resume(pager.endpoint, pager.cursor)
         asked.append(json.dumps(pager.arguments, sort_keys=True))
         pager.advance(server(pager.arguments))
 
     assert pager.received == records
-    assert len(asked) == len(set(asked)) == pager.pages
+    assert len(set(asked)) == pager.pages
+    assert len(asked) == pager.pages + repeated
+
+
+@pytest.mark.parametrize(
+    ("name", "server"), [("users.list", scim), ("queries_legacy.list", numbers)]
+)
+def test_a_listing_by_position_that_has_moved(name: str, server: Answers) -> None:
+    """Its last page begins otherwise: one before it has come or gone."""
+    pager = start(name)
+    pager.advance(server(pager.arguments))
+    pager = Pager.resume(pager.endpoint, pager.cursor)
+    moved = page(25, 17, totalResults=95, count=55)
+    with pytest.raises(Moved, match="page 1 does not begin as it did"):
+        pager.advance(moved)

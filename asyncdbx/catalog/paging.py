@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from asyncdbx.catalog.endpoint import Endpoint, Paging
-from asyncdbx.errors import BadAnswer, Incomplete
+from asyncdbx.errors import BadAnswer, Incomplete, Moved
 
 __all__ = ["Page", "Pager"]
 
@@ -35,6 +35,7 @@ AROUND_RECORDS = frozenset(
         "total_count",
     }
 )
+BY_POSITION = frozenset({"scim", "page"})
 SAY_MORE = ("has_more", "has_next_page")
 
 # Second name of the list's key: code and printed example of the API differ (chapter 1.2).
@@ -95,6 +96,8 @@ class Pager:
         done: There is no next request.
         pages: Answers so far.
         received: Records so far.
+        last: Of the last page, if pages are asked for by position: its arguments, how many
+            records it had, and how it began.
     """
 
     endpoint: Endpoint
@@ -102,6 +105,8 @@ class Pager:
     done: bool = False
     pages: int = 0
     received: int = 0
+    last: dict[str, Any] | None = None
+    _begins: str | None = None
     _seen: set[bytes] = field(default_factory=set[bytes])
     _empty: int = 0
     _same: int = 0
@@ -126,10 +131,22 @@ class Pager:
 
     @classmethod
     def resume(cls, endpoint: Endpoint, cursor: str) -> "Pager":
-        """Return a listing where ``cursor`` was taken."""
+        """Return a listing where ``cursor`` was taken.
+
+        Where pages are asked for by position, the last one comes first again: only if it
+        begins as it did has nothing before it moved.
+        """
         state = json.loads(cursor)
+        pages, received = state["pages"], state["received"]
+        last = state.get("last")
+        if last is None:
+            return cls(endpoint, state["arguments"], pages=pages, received=received)
         return cls(
-            endpoint, state["arguments"], pages=state["pages"], received=state["received"]
+            endpoint,
+            last["arguments"],
+            pages=pages - 1,
+            received=received - last["records"],
+            _begins=last["begins"],
         )
 
     @property
@@ -139,6 +156,7 @@ class Pager:
             "arguments": self.arguments,
             "pages": self.pages,
             "received": self.received,
+            "last": self.last,
         }
         return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
 
@@ -147,10 +165,15 @@ class Pager:
 
         Raises:
             BadAnswer: it is no page of this listing.
+            Moved: it is the first since the cursor, and began otherwise then.
             Incomplete: the listing cannot be followed to its end.
         """
         if not page.found:
             _refuse_strange(self.endpoint, page.rest)
+        begins = _mark(page.first).hex()
+        if self._begins not in {None, begins}:
+            raise Moved(f"page {self.pages + 1} does not begin as it did")
+        self._begins = None
         self.pages += 1
         self.received += page.records
         paging = self.endpoint.paging
@@ -164,6 +187,12 @@ class Pager:
             self.done = True
             return
         self._refuse_endless(following, page)
+        if paging.style in BY_POSITION:
+            self.last = {
+                "arguments": self.arguments,
+                "records": page.records,
+                "begins": begins,
+            }
         self.arguments = following
 
     def _following(self, paging: Paging, page: Page) -> dict[str, Any] | None:
@@ -225,7 +254,7 @@ class Pager:
 
     def _refuse_endless(self, following: dict[str, Any], page: Page) -> None:
         asked = json.dumps(following, sort_keys=True, default=str).encode()
-        mark = hashlib.blake2b(asked, digest_size=8).digest()
+        mark = _mark(asked)
         if mark in self._seen:
             raise Incomplete(
                 f"after page {self.pages} the server goes back to a page it gave"
@@ -243,11 +272,16 @@ class Pager:
         """
         if not page.first:
             return
-        first = hashlib.blake2b(page.first, digest_size=8).digest()
+        first = _mark(page.first)
         self._same = self._same + 1 if first in self._firsts else 0
         self._firsts.add(first)
-        if self._same >= (1 if paging.style in {"scim", "page"} else SAME_PAGES):
+        if self._same >= (1 if paging.style in BY_POSITION else SAME_PAGES):
             raise Incomplete(f"page {self.pages} holds the records of an earlier page")
+
+
+def _mark(text: bytes) -> bytes:
+    """Return what tells a text from others."""
+    return hashlib.blake2b(text, digest_size=8).digest()
 
 
 def _refuse_more(rest: Mapping[str, Any]) -> None:

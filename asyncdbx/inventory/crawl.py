@@ -13,7 +13,15 @@ from operator import itemgetter
 from typing import cast
 
 from asyncdbx.catalog.limits import Limit
-from asyncdbx.errors import ApiError, CallError, Changed, Denied, Disabled, NotFound
+from asyncdbx.errors import (
+    ApiError,
+    CallError,
+    Changed,
+    Denied,
+    Disabled,
+    Moved,
+    NotFound,
+)
 from asyncdbx.fleet import Fleet, Part, Workspace
 from asyncdbx.inventory.fetching import fetch_unit
 from asyncdbx.inventory.missing import Missing, missing_of, missing_parents
@@ -24,7 +32,6 @@ from asyncdbx.inventory.spool import Spool, State, Unit
 from asyncdbx.inventory.units import (
     Followers,
     Found,
-    Step,
     first_units,
     followers_of,
     is_first,
@@ -210,10 +217,6 @@ class Crawl:
 
     async def _do(self, listing: Listing, number: int, unit: Unit) -> None:
         """Do one unit; what goes wrong with it is its outcome, and nobody else's."""
-        if unit.cursor is not None and _by_position(listing, unit):
-            # Hours have passed: what was deleted meanwhile has moved all that is behind it.
-            self._spool.restart(number)
-            unit = replace(unit, cursor=None)
         if unit.cursor is not None:
             self._begun.add(number)
             self._cursors[number] = unit.cursor
@@ -230,16 +233,16 @@ class Crawl:
     async def _fetch(self, listing: Listing, number: int, unit: Unit) -> None:
         """Fetch a unit, and again if that helps.
 
-        Tokens expire, in an interrupted run and in a long one: then it begins with its
-        first page once more; ids make repeats harmless. And a page may change while it is
-        read.
+        Tokens expire, and positions move, in an interrupted run and in a long one: then it
+        begins with its first page once more; ids make repeats harmless. And a page may
+        change while it is read.
         """
         for chance in range(CHANCES):
             try:
                 await self._fetch_once(listing, number, unit)
                 break
-            except ApiError as error:
-                if chance or number not in self._cursors or not _may_be_expired(error):
+            except (ApiError, Moved) as error:
+                if chance or number not in self._cursors or not _is_lost(error):
                     raise
                 del self._cursors[number]
                 self._note_calls(listing, number, error)
@@ -343,15 +346,10 @@ def parents_of(resource: Resource) -> list[str]:
     return list(dict.fromkeys(follow.resource for follow in follows))
 
 
-def _by_position(listing: Listing, unit: Unit) -> bool:
-    """Return whether a unit's pages are asked for by number or index, not by token."""
-    source = listing.resource.sources[Step.parse(unit.step).number]
-    paging = listing.workspace.endpoint(source.endpoint).paging
-    return paging is not None and paging.style in {"scim", "page"}
-
-
-def _may_be_expired(error: ApiError) -> bool:
-    """Return whether a server may say so that it knows a page token no more."""
+def _is_lost(error: ApiError | Moved) -> bool:
+    """Return whether a listing has lost its place: a server may say so of a token too."""
+    if isinstance(error, Moved):
+        return True
     return error.status == 400 or isinstance(error, NotFound)
 
 
