@@ -37,41 +37,31 @@ def commit_files(
             checkpoint behind the commit may have failed too.
     """
     version = 0 if table is None else table.version() + 1
+    added: list[Any] = _added(path, files)
     try:
-        _commit(path, table, columns, files, commit)
+        if table is None:
+            create_table_with_add_actions(
+                str(path),
+                columns,
+                added,
+                partition_by=[PARTITION],
+                name=path.name,
+                configuration=CONFIGURATION | retention(None),
+                commit_properties=commit,
+            )
+        else:
+            table.create_write_transaction(
+                added,
+                mode="overwrite",
+                schema=_widened(table.schema(), columns),
+                partition_by=[PARTITION],
+                partition_filters=[(PARTITION, "in", [*files])],
+                commit_properties=commit,
+            )
     except BaseException:
         if not (path / "_delta_log" / f"{version:020}.json").exists():
             delete_files(files)
         raise
-
-
-def _commit(
-    path: Path,
-    table: DeltaTable | None,
-    columns: Schema,
-    files: Files,
-    commit: CommitProperties,
-) -> None:
-    added: list[Any] = _added(path, files)
-    if table is None:
-        create_table_with_add_actions(
-            str(path),
-            columns,
-            added,
-            partition_by=[PARTITION],
-            name=path.name,
-            configuration=CONFIGURATION | retention(None),
-            commit_properties=commit,
-        )
-    else:
-        table.create_write_transaction(
-            added,
-            mode="overwrite",
-            schema=_widened(table.schema(), columns),
-            partition_by=[PARTITION],
-            partition_filters=[(PARTITION, "in", [*files])],
-            commit_properties=commit,
-        )
 
 
 def _added(path: Path, files: Files) -> list[AddAction]:

@@ -4,7 +4,7 @@ import errno
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,38 +176,52 @@ def test_rows_that_break_off_are_not_published(store: Store, tmp_path: Path) -> 
     assert len([*tmp_path.rglob("*.parquet")]) == 1
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.fixture(params=["new", "known"])
+def commits(
+    request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[..., None]], None]:
+    """Put something in the place of what commits to a table; of it, it is told."""
+    if request.param == "known":
+        publish(store, "prod", [[row(1)]])
+    known = request.param == "known"
+    owner: Any = DeltaTable if known else delta_commit
+    name = "create_write_transaction" if known else "create_table_with_add_actions"
+    usual = getattr(owner, name)
+
+    def replace(commit: Callable[..., None]) -> None:
+        def instead(*args: Any, **options: Any) -> None:
+            commit(lambda: usual(*args, **options))
+
+        monkeypatch.setattr(owner, name, instead)
+
+    return replace
+
+
 def test_a_commit_that_fails_leaves_no_files(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+    store: Store, tmp_path: Path, commits: Callable[[Callable[..., None]], None]
 ) -> None:
     """They would be nobody's, and fill a disk that is full already."""
-    if known:
-        publish(store, "prod", [[row(1)]])
     before = sorted(tmp_path.rglob("*.parquet"))
 
-    def refuse(*_: Any) -> None:
+    def refuse(_: Callable[[], None]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(delta_commit, "_commit", refuse)
+    commits(refuse)
     with pytest.raises(DiskFailed, match="the disk is full"):
         publish(store, "prod", [[row(2)]])
     assert sorted(tmp_path.rglob("*.parquet")) == before
 
 
-@pytest.mark.parametrize("known", [False, True])
 def test_what_fails_behind_a_commit_takes_no_files_from_it(
-    store: Store, monkeypatch: pytest.MonkeyPatch, *, known: bool
+    store: Store, commits: Callable[[Callable[..., None]], None]
 ) -> None:
     """A checkpoint that does not fit comes after the version that has them."""
-    if known:
-        publish(store, "prod", [[row(1)]])
-    commit = delta_commit._commit
 
-    def commit_and_fail(*arguments: Any) -> None:
-        commit(*arguments)
+    def commit_and_fail(commit: Callable[[], None]) -> None:
+        commit()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(delta_commit, "_commit", commit_and_fail)
+    commits(commit_and_fail)
     with pytest.raises(DiskFailed, match="the disk is full"):
         publish(store, "prod", [[row(2)]])
     assert ids(store, "prod") == ["id-2"]
