@@ -1,8 +1,8 @@
 """Publishes listings beside the crawl: those of one table in few commits.
 
-A commit takes the same time for one listing as for a hundred, and a table's log keeps it
-for as long as the table's history is kept: with one for each of 200 workspaces every
-night, opening a table would take a second after a year.
+A commit takes the same time for one listing as for a hundred, and more the more of them a
+table's log has: 10 ms at first, 30 ms after 2,000 (measured), which is ten nights of 200
+workspaces if each listing has its own.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class _Group:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more should join: of each workspace, some rows wait in memory."""
+        """Whether they have so many records that they should not wait for others."""
         return self.records >= MANY
 
     def add(self, listing: Listing, records: int) -> None:
