@@ -96,8 +96,6 @@ class Pager:
         done: There is no next request.
         pages: Answers so far.
         received: Records so far.
-        last: Of the last page, if pages are asked for by position: its arguments, how many
-            records it had, and how it began.
     """
 
     endpoint: Endpoint
@@ -105,7 +103,9 @@ class Pager:
     done: bool = False
     pages: int = 0
     received: int = 0
-    last: dict[str, Any] | None = None
+    # Of the last page, if pages are asked for by position: arguments, records, beginning;
+    # and how the first one since the cursor has to begin.
+    _last: dict[str, Any] | None = None
     _begins: str | None = None
     _seen: set[bytes] = field(default_factory=set[bytes])
     _empty: int = 0
@@ -156,7 +156,7 @@ class Pager:
             "arguments": self.arguments,
             "pages": self.pages,
             "received": self.received,
-            "last": self.last,
+            "last": self._last,
         }
         return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
 
@@ -188,7 +188,7 @@ class Pager:
             return
         self._refuse_endless(following, page)
         if paging.style in BY_POSITION:
-            self.last = {
+            self._last = {
                 "arguments": self.arguments,
                 "records": page.records,
                 "begins": begins,

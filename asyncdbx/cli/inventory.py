@@ -131,18 +131,19 @@ MOST_AGE = timedelta(days=36_500)  # who says more means for ever, and has no su
     default="text",
     help="Of what is said on stderr.",
 )
-def command(  # noqa: PLR0913, PLR0917 - one for each option
+def command(  # noqa: PLR0913 - one for each option
     selection: Selection,
     resources: tuple[str, ...],
+    *,
     folder: Path,
     only: tuple[str, ...],
     without: tuple[str, ...],
     also: tuple[str, ...],
     deadline: str | None,
     keep: str | None,
-    fresh: bool,  # noqa: FBT001 - click passes it by name
-    retry_failed: bool,  # noqa: FBT001
-    accept_partial: bool,  # noqa: FBT001
+    fresh: bool,
+    retry_failed: bool,
+    accept_partial: bool,
     output: Format | None,
     log_format: LogFormat,
 ) -> int:

@@ -11,7 +11,6 @@ lost when the process dies; after a power cut the last moments are fetched again
 
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from asyncdbx.inventory.rows import Block, Row
-from asyncdbx.inventory.spool.batch import Batch, grouped, merged
+from asyncdbx.inventory.spool import statements
+from asyncdbx.inventory.spool.batch import merged
 from asyncdbx.inventory.spool.file import connect, explained, now, open_file
 from asyncdbx.inventory.spool.listing import (
     FAILED,
@@ -41,30 +41,6 @@ FLUSH_RECORDS = 5_000  # that wait, at most
 FLUSH_SECONDS = 0.005  # that something waits which many commits follow
 SHOWN_FAILURES = 5
 SOME = 1_000  # rows read at once
-
-# One that is published is complete though a service it may also come from is unavailable;
-# what else failed of it has come since.
-REOPEN_UNITS = """
-    UPDATE unit SET state = 'pending', error = ''
-    WHERE state IN ('partial', 'denied', 'unavailable') AND (state != 'unavailable'
-    OR listing IN (SELECT id FROM listing WHERE published_at IS NULL))"""
-REOPEN_LISTINGS = """
-    UPDATE listing SET ended_at = NULL
-    WHERE id IN (SELECT listing FROM unit WHERE state = 'pending')"""
-NEW_UNIT = "INSERT OR IGNORE INTO unit (listing, step, key, cursor) VALUES (?, ?, ?, ?)"
-NEW_BATCH = """
-    INSERT INTO batch (listing, unit, whole, records, ids, rest)
-    VALUES (?, ?, ?, ?, ?, ?)"""
-NEW_SAMPLE = "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-FAILURES = """
-    SELECT id, step, key, state, pages, error FROM unit
-    WHERE listing = ? AND state IN ('partial', 'denied', 'unavailable') AND id > ?
-    ORDER BY id LIMIT ?"""
-# Of an object the cursor holds all pages so far; nobody asks for it once they are whole.
-OUTCOME = """
-    UPDATE unit SET state = ?1, pages = pages + ?3, error = ?4,
-    cursor = iif(?1 IN ('done', 'gone'), NULL, coalesce(?2, cursor))
-    WHERE id = ?5"""
 
 
 @dataclass(slots=True)
@@ -96,7 +72,7 @@ class Spool:
         self._file = file
         self._db = db
         self._lock = RLock()
-        self._listings = {(at.workspace, at.resource): at for at in _load(db)}
+        self._listings = _by_key(db)
         self._in_hand: dict[int, InHand] = {}
         self._dirty: dict[Listing, None] = {}  # a set that keeps its order
         self._waiting = 0  # records
@@ -192,7 +168,9 @@ class Spool:
             unit = self._in_hand[unit_id]
             self._add(children)
             with self._transaction():
-                self._insert(unit.listing, unit_id, records, whole=False)
+                statements.write_records(
+                    self._db, unit.listing.id, unit_id, records, whole=False
+                )
             unit.staged += len(records)
 
     def unstage(self, unit_id: int) -> None:
@@ -202,7 +180,7 @@ class Spool:
             if unit.staged:
                 unit.staged = 0
                 with self._transaction():
-                    self._settle(unit_id, kept=False)
+                    statements.settle(self._db, unit_id, kept=False)
 
     def restart(self, unit_id: int) -> None:
         """Forget all that a unit has brought: it is fetched anew from its first page."""
@@ -210,15 +188,7 @@ class Spool:
             unit = self._in_hand[unit_id]
             self.flush()
             with self._transaction():
-                self._settle(unit_id, kept=False)
-                sql = "SELECT coalesce(sum(records), 0) FROM batch WHERE unit = ?"
-                (count,) = self._db.execute(sql, (unit_id,)).fetchone()
-                self._db.execute("DELETE FROM batch WHERE unit = ?", (unit_id,))
-                self._db.execute(
-                    "UPDATE unit SET cursor = NULL, pages = 0 WHERE id = ?", (unit_id,)
-                )
-                sql = "UPDATE listing SET records = records - ? WHERE id = ?"
-                self._db.execute(sql, (count, unit.listing.id))
+                count = statements.restart_unit(self._db, unit.listing.id, unit_id)
             unit.listing.records -= count
             unit.staged = 0
 
@@ -301,9 +271,7 @@ class Spool:
         with self._lock:
             self.flush()
         with explained(self._file), closing(connect(self._file)) as db:
-            yield from map(
-                Sample._make, db.execute("SELECT * FROM sample ORDER BY at, rowid")
-            )
+            yield from statements.read_samples(db)
 
     def flush(self) -> None:
         """Write all that waits in one transaction.
@@ -315,8 +283,10 @@ class Spool:
             if not self._dirty and not self._samples:
                 return
             with self._transaction():
-                written = [(at, self._write(at)) for at in self._dirty]
-                self._db.executemany(NEW_SAMPLE, self._samples)
+                written = [
+                    (at, statements.write_listing(self._db, at)) for at in self._dirty
+                ]
+                statements.write_samples(self._db, self._samples)
             for listing, units in written:
                 listing.written(units)
             self._dirty.clear()
@@ -358,12 +328,10 @@ class Spool:
             listing = self._listing(workspace, resource)
         repeats = Repeats(listing.records)
         with explained(self._file), closing(connect(self._file)) as db:
-            # Each batch is a transaction of its own: one that stayed open would keep
-            # the write-ahead log from being emptied while others write.
-            for batch in _batches(db, listing.id):
+            for batch in statements.read_batches(db, listing.id):
                 repeats.look(batch.read_ids())
-            unique = (repeats.unique(each.read()) for each in _batches(db, listing.id))
-            yield from merged(unique)
+            batches = statements.read_batches(db, listing.id)
+            yield from merged(repeats.unique(each.read()) for each in batches)
 
     def failures(self, workspace: str, resource: str) -> Iterator[Failure]:
         """Read all units of a listing that failed, in the order they were found."""
@@ -373,21 +341,19 @@ class Spool:
         last = 0
         while True:
             with self._lock, explained(self._file):
-                found = self._db.execute(FAILURES, (listing.id, last, SOME)).fetchall()
+                found = statements.read_failures(self._db, listing.id, last, SOME)
             if not found:
                 return
             last = found[-1][0]
-            yield from (Failure(*row[1:]) for row in found)
+            yield from (failure for _, failure in found)
 
     def holds(self, workspace: str, resource: str) -> bool:
         """Return whether it has records of a listing that are not published."""
-        sql = "SELECT EXISTS (SELECT 1 FROM batch WHERE listing = ? AND whole)"
         with self._lock:
             self.flush()
             listing = self._listing(workspace, resource)
             with explained(self._file):
-                (found,) = self._db.execute(sql, (listing.id,)).fetchone()
-        return bool(found)
+                return statements.holds_records(self._db, listing.id)
 
     def mark_published(self, workspace: str, resource: str, records: int) -> None:
         """Note, durably, that a listing is published: a resumed run leaves it alone.
@@ -405,8 +371,8 @@ class Spool:
             listing.published_at = now()
             listing.records = records
             with self._transaction():
-                self._db.execute("DELETE FROM batch WHERE listing = ?", (listing.id,))
-                self._write(listing)
+                statements.drop_records(self._db, listing.id)
+                statements.write_listing(self._db, listing)
 
     def retry_failed(self) -> int:
         """Make the units that failed pending again, and return how many they are.
@@ -419,9 +385,8 @@ class Spool:
         with self._lock:
             self.flush()
             with self._transaction():
-                count = self._db.execute(REOPEN_UNITS).rowcount
-                self._db.execute(REOPEN_LISTINGS)
-            self._listings = {(at.workspace, at.resource): at for at in _load(self._db)}
+                count = statements.reopen_failed(self._db)
+            self._listings = _by_key(self._db)
         return count
 
     def _add(self, units: Iterable[Unit]) -> None:
@@ -441,15 +406,8 @@ class Spool:
     def _hand_out(self, listing: Listing, limit: int) -> list[tuple[int, Unit]]:
         # What waits to be written concerns units already handed out, so the file is
         # right about all those behind them.
-        sql = """
-            SELECT id, step, key, cursor FROM unit
-            WHERE listing = ? AND state = 'pending' AND id > ? ORDER BY id LIMIT ?"""
         with explained(self._file):
-            found = self._db.execute(sql, (listing.id, listing.handed_out, max(0, limit)))
-            units = [
-                (unit_id, Unit(listing.workspace, listing.resource, *rest))
-                for unit_id, *rest in found
-            ]
+            units = statements.read_pending(self._db, listing, max(0, limit))
         if units:
             listing.handed_out = units[-1][0]
             for unit_id, unit in units:
@@ -466,40 +424,8 @@ class Spool:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        with explained(self._file):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite ends it itself on a full disk
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _write(self, listing: Listing) -> int:
-        """Write what waits of a listing; return how many units were new."""
-        units = self._db.executemany(NEW_UNIT, listing.new_units).rowcount
-        for unit_id, kept in listing.settled:
-            self._settle(unit_id, kept=kept)
-        for whose, records in listing.new_records.items():
-            self._insert(listing, whose, records, whole=True)
-        self._db.executemany(OUTCOME, listing.outcomes.values())
-        values = listing.row(units)
-        self._db.execute("REPLACE INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        return units
-
-    def _insert(
-        self, listing: Listing, whose: int | None, records: Sequence[Row], *, whole: bool
-    ) -> None:
-        batches = map(Batch.of, grouped(records))
-        self._db.executemany(
-            NEW_BATCH, ((listing.id, whose, whole, *batch) for batch in batches)
-        )
-
-    def _settle(self, unit_id: int, *, kept: bool) -> None:
-        """Make staged records the listing's, or forget them."""
-        what = "UPDATE batch SET whole = 1" if kept else "DELETE FROM batch"
-        self._db.execute(f"{what} WHERE unit = ? AND NOT whole", (unit_id,))
+        with explained(self._file), statements.transaction(self._db):
+            yield
 
     def _summary(self, listing: Listing) -> Summary:
         return listing.summary(self._failures(listing))
@@ -508,27 +434,9 @@ class Spool:
         if not any(listing.states[state] for state in FAILED):
             return ()
         with explained(self._file):
-            found = self._db.execute(FAILURES, (listing.id, 0, SHOWN_FAILURES))
-            return tuple(Failure(*row[1:]) for row in found)
+            found = statements.read_failures(self._db, listing.id, 0, SHOWN_FAILURES)
+            return tuple(failure for _, failure in found)
 
 
-def _load(db: sqlite3.Connection) -> Iterator[Listing]:
-    states: dict[int, Counter[str]] = {}
-    counts = "SELECT listing, state, count(*) FROM unit GROUP BY listing, state"
-    for listing, state, count in db.execute(counts):
-        states.setdefault(listing, Counter())[state] = count
-    for row in db.execute("SELECT * FROM listing ORDER BY id").fetchall():
-        listing = Listing(*row)
-        listing.states.update(states.get(listing.id, {}))
-        yield listing
-
-
-def _batches(db: sqlite3.Connection, listing: int) -> Iterator[Batch]:
-    """Yield a listing's batches, the newest first."""
-    sql = """
-        SELECT id, records, ids, rest FROM batch
-        WHERE listing = ? AND whole AND id < ? ORDER BY id DESC LIMIT 1"""
-    last = 2**63 - 1
-    while found := db.execute(sql, (listing, last)).fetchone():
-        last, *batch = found
-        yield Batch._make(batch)
+def _by_key(db: sqlite3.Connection) -> dict[tuple[str, str], Listing]:
+    return {(at.workspace, at.resource): at for at in statements.read_listings(db)}
