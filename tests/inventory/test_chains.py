@@ -1,6 +1,7 @@
 """A chain of pages that is refused in its middle is never taken for a whole one."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,28 @@ from asyncdbx.inventory.spool import Spool, Unit
 from asyncdbx.inventory.stream import Found, Missing, stream
 
 pytestmark = pytest.mark.wire
+
+
+FIRST_OF_TWO: Reply = (
+    200,
+    {"tables": [{"name": "t", "full_name": "c.s.t"}], "next_page_token": "2"},
+)
+
+
+def one_schema(
+    tables: Callable[[dict[str, str]], Reply],
+) -> Callable[[str, dict[str, str]], Reply]:
+    """Return the replies of a catalog with one schema, which has these tables."""
+
+    def replies(path: str, arguments: dict[str, str]) -> Reply:
+        if path.endswith("/catalogs"):
+            return 200, {"catalogs": [{"name": "c", "full_name": "c"}]}
+        if path.endswith("/schemas"):
+            schema = {"name": "s", "catalog_name": "c", "full_name": "c.s"}
+            return 200, {"schemas": [schema]}
+        return tables(arguments)
+
+    return replies
 
 
 def tasks(first: int) -> list[dict[str, str]]:
@@ -50,20 +73,12 @@ async def test_a_schema_whose_second_page_is_not_found_is_missing(
 ) -> None:
     """404 for a page token does not make the first page the whole listing."""
 
-    def replies(path: str, arguments: dict[str, str]) -> Reply:
-        if path.endswith("/catalogs"):
-            return 200, {"catalogs": [{"name": "c", "full_name": "c"}]}
-        if path.endswith("/schemas"):
-            schema = {"name": "s", "catalog_name": "c", "full_name": "c.s"}
-            return 200, {"schemas": [schema]}
+    def tables(arguments: dict[str, str]) -> Reply:
         if "page_token" in arguments:
             return refused(404, code)
-        return 200, {
-            "tables": [{"name": "t", "full_name": "c.s.t"}],
-            "next_page_token": "2",
-        }
+        return FIRST_OF_TWO
 
-    async with scripted_api(replies) as fleet:
+    async with scripted_api(one_schema(tables)) as fleet:
         verdict = await taken(fleet(unlimited), tmp_path, "tables")
     ended = by_key(verdict)["prod/tables"]
     assert (ended.status, ended.gone) == ("partial", 0)
@@ -75,21 +90,13 @@ async def test_a_token_that_is_not_found_begins_the_listing_anew(
     """A server may say so with 404 too, and the listing begins anew."""
     refusals = [refused(404, "NOT_FOUND")]
 
-    def replies(path: str, arguments: dict[str, str]) -> Reply:
-        if path.endswith("/catalogs"):
-            return 200, {"catalogs": [{"name": "c", "full_name": "c"}]}
-        if path.endswith("/schemas"):
-            schema = {"name": "s", "catalog_name": "c", "full_name": "c.s"}
-            return 200, {"schemas": [schema]}
+    def tables(arguments: dict[str, str]) -> Reply:
         if "page_token" in arguments:
             two = 200, {"tables": [{"name": "u", "full_name": "c.s.u"}]}
             return refusals.pop() if refusals else two
-        return 200, {
-            "tables": [{"name": "t", "full_name": "c.s.t"}],
-            "next_page_token": "2",
-        }
+        return FIRST_OF_TWO
 
-    async with scripted_api(replies) as fleet:
+    async with scripted_api(one_schema(tables)) as fleet:
         verdict = await taken(fleet(unlimited), tmp_path, "tables")
     assert (verdict.exit_code, by_key(verdict)["prod/tables"].gone) == (0, 0)
     assert [row["id"] for row in table(tmp_path, "tables")] == ["c.s.t", "c.s.u"]
@@ -101,21 +108,13 @@ async def test_a_schema_that_is_deleted_between_its_pages_is_gone(
     """Half of what has been deleted is not listed as if it were there."""
     asked: list[dict[str, str]] = []
 
-    def replies(path: str, arguments: dict[str, str]) -> Reply:
-        if path.endswith("/catalogs"):
-            return 200, {"catalogs": [{"name": "c", "full_name": "c"}]}
-        if path.endswith("/schemas"):
-            schema = {"name": "s", "catalog_name": "c", "full_name": "c.s"}
-            return 200, {"schemas": [schema]}
+    def tables(arguments: dict[str, str]) -> Reply:
         asked.append(arguments)
         if len(asked) > 1:
             return refused(404, "SCHEMA_DOES_NOT_EXIST")
-        return 200, {
-            "tables": [{"name": "t", "full_name": "c.s.t"}],
-            "next_page_token": "2",
-        }
+        return FIRST_OF_TWO
 
-    async with scripted_api(replies) as fleet:
+    async with scripted_api(one_schema(tables)) as fleet:
         verdict = await taken(fleet(unlimited), tmp_path, "tables")
     ended = by_key(verdict)["prod/tables"]
     assert (ended.status, ended.gone, ended.records) == ("complete", 1, 0)
@@ -169,21 +168,13 @@ async def test_a_streamed_schema_whose_second_page_is_not_found_is_missing(
 ) -> None:
     """`asyncdbx list` says that it is not all, and does not take the listing for gone."""
 
-    def replies(path: str, arguments: dict[str, str]) -> Reply:
-        if path.endswith("/catalogs"):
-            return 200, {"catalogs": [{"name": "c", "full_name": "c"}]}
-        if path.endswith("/schemas"):
-            schema = {"name": "s", "catalog_name": "c", "full_name": "c.s"}
-            return 200, {"schemas": [schema]}
+    def tables(arguments: dict[str, str]) -> Reply:
         if "page_token" in arguments:
             return refused(404, "NOT_FOUND")
-        return 200, {
-            "tables": [{"name": "t", "full_name": "c.s.t"}],
-            "next_page_token": "2",
-        }
+        return FIRST_OF_TWO
 
     async with (
-        scripted_api(replies) as fleet,
+        scripted_api(one_schema(tables)) as fleet,
         fleet(unlimited) as entered,
         stream([*entered], choose(("tables",))) as records,
     ):

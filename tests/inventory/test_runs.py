@@ -1,7 +1,5 @@
 """What a run says of itself is so: also after a retry, a cancellation, a long time."""
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +9,6 @@ import pytest
 from inventoried import by_key, fleet_of, table, taken
 
 from asyncdbx.catalog.limits import Limits
-from asyncdbx.errors import LockHeld
-from asyncdbx.inventory.folder import Folder
-from asyncdbx.inventory.store import Store
 from asyncdbx.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.wire
@@ -52,38 +47,6 @@ async def test_what_a_retry_finds_for_a_published_listing_is_published(
     assert ids == {each["object_id"] for each in prod.truth("permissions")}
     if then:
         assert by_key(last)["prod/permissions"].status == "complete"
-
-
-async def test_the_ledger_is_written_before_the_folder_is_let_go(
-    fleet: Simulator, tmp_path: Path, unlimited: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cancelled while it writes _listings, it holds its lock until they are written."""
-    began, may_end = threading.Event(), threading.Event()
-    usual = Store.replace_run
-    held: list[str] = []
-
-    def replace_run(*args: Any) -> None:
-        began.set()
-        assert may_end.wait(10)
-        try:
-            with Folder.open(tmp_path).lock():
-                held.append("no")
-        except LockHeld:
-            held.append("yes")
-        usual(*args)
-
-    monkeypatch.setattr(Store, "replace_run", replace_run)
-    run = asyncio.create_task(
-        taken(fleet_of(fleet, limits=unlimited), tmp_path, "clusters")
-    )
-    await asyncio.to_thread(began.wait, 10)
-    run.cancel()
-    await asyncio.wait([run], timeout=0.2)
-    may_end.set()
-    with pytest.raises(asyncio.CancelledError):
-        await run
-    await asyncio.sleep(0.5)
-    assert set(held) == {"yes"}
 
 
 async def test_a_run_that_took_longer_than_is_kept_keeps_its_own_account(
