@@ -73,7 +73,7 @@ class Written:
         run_id = f"{begins:%Y%m%dT%H%M%SZ}-{len(self.ids):08x}"
         start = round(1000 * begins.timestamp())
         for each in listings:
-            if each.status == "complete":
+            if each.status == "complete" or each.published == "merged":
                 self._publish(each, run_id, start)
         if lanes is not None:
             rows = [
@@ -110,7 +110,11 @@ class Written:
         ]
         columns = columns_of(RESOURCES[listed.resource])
         self.store.publish(
-            listed.resource, {listed.workspace: [Block.of(rows)]}, columns, run_id=run_id
+            listed.resource,
+            {listed.workspace: [Block.of(rows)]},
+            columns,
+            run_id=run_id,
+            merge=listed.published == "merged",
         )
 
 

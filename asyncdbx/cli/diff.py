@@ -12,7 +12,7 @@ from asyncdbx.cli.app import complain
 from asyncdbx.cli.notes import note_lines
 from asyncdbx.cli.options import examples
 from asyncdbx.cli.output import Column, Output, Sheet, cell, output_options
-from asyncdbx.cli.runs import run_text
+from asyncdbx.cli.runs import MOMENTS, run_text
 from asyncdbx.look import (
     ABSENT,
     Change,
@@ -54,8 +54,7 @@ EPILOG = examples(
     "since",
     metavar="RUN|TIME",
     help="The older run: last, previous, or the beginning of its id; or the last one that"
-    " had ended by 2026-11-25, 2026-11-25T07:00 (UTC if no zone is named) or an age, 24h"
-    " or 7d. The one before --to, if not given.",
+    f" had ended by {MOMENTS}. The one before --to, if not given.",
 )
 @click.option(
     "--to", "until", default="last", metavar="RUN|TIME", help="The newer run. [last]"
@@ -138,8 +137,6 @@ def _changing(
 
 
 def _show_counts(found: Comparison, output: Output) -> None:
-    for _ in found.changes():
-        pass
     output.printer(COUNTS).print(found.counts())
 
 

@@ -1,10 +1,10 @@
 """What a comparison cannot tell, in a few sentences for many listings."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from asyncdbx.cli.selection import some_of
-from asyncdbx.look import Comparison, Note, Run
+from asyncdbx.look import Comparison, Note, Run, blocks
 
 __all__ = ["note_lines"]
 
@@ -28,25 +28,13 @@ def note_lines(comparison: Comparison) -> Iterator[str]:
     for note in comparison.notes:
         by_facts[note.kind, note.status, note.stands_for_it].append(note)
     for facts, found in by_facts.items():
-        for workspaces, group in _alike(found):
-            resources = some_of([note.resource for note in group], most=8)
+        for block in blocks((note.workspace, note.resource) for note in found):
             records = sum(
-                note.records or 0 for note in found if note.workspace in workspaces
+                note.records or 0 for note in found if note.workspace in block.workspaces
             )
             sentence = _sentence(facts, since, until, records)
-            yield f"{some_of(workspaces)}: {resources}: {sentence}"
-
-
-def _alike(notes: Iterable[Note]) -> Iterator[tuple[Sequence[str], Sequence[Note]]]:
-    """Yield workspaces with the notes of the first, those together with equal resources."""
-    by_workspace: dict[str, list[Note]] = defaultdict(list)
-    for note in notes:
-        by_workspace[note.workspace].append(note)
-    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for workspace, found in by_workspace.items():
-        alike[tuple(note.resource for note in found)].append(workspace)
-    for workspaces in alike.values():
-        yield workspaces, by_workspace[workspaces[0]]
+            names = some_of(block.resources, most=8)
+            yield f"{some_of(block.workspaces)}: {names}: {sentence}"
 
 
 def _sentence(facts: Facts, since: Run, until: Run, records: int) -> str:

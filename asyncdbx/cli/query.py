@@ -10,7 +10,7 @@ import orjson
 from asyncdbx.cli.app import INCOMPLETE, complain
 from asyncdbx.cli.options import examples
 from asyncdbx.cli.output import Column, Output, Sheet, output_options
-from asyncdbx.cli.runs import run_text
+from asyncdbx.cli.runs import MOMENTS, run_text
 from asyncdbx.cli.sql_values import sheet_of
 from asyncdbx.errors import StoreError, UsageError
 from asyncdbx.look import Table, Tables, open_tables
@@ -50,8 +50,7 @@ EPILOG = examples(
     "--at",
     metavar="RUN|TIME",
     help="Tables as they were after an earlier run: last, previous, the beginning of its"
-    " id; or after the last run that had ended by 2026-11-25, 2026-11-25T07:00 (UTC if no"
-    " zone is named) or an age, 24h or 7d.",
+    f" id; or after the last run that had ended by {MOMENTS}.",
 )
 @output_options
 def command(

@@ -9,8 +9,10 @@ from rich.filesize import decimal
 from asyncdbx.cli.app import INCOMPLETE, complain
 from asyncdbx.cli.options import examples
 from asyncdbx.cli.output import write
-from asyncdbx.errors import UsageError
+from asyncdbx.cli.runs import MOMENTS
+from asyncdbx.errors import DiskFailed, UsageError
 from asyncdbx.escape import visible
+from asyncdbx.inventory.disk import disk_error
 from asyncdbx.look.report import Report, gather, render
 
 STDOUT = Path("-")
@@ -28,6 +30,7 @@ EPILOG = examples(
 
 @click.command(
     epilog=EPILOG + "\n\n\b\nExit codes:\n  0  the page is written, whatever it tells\n"
+    "  1  the disk is full\n"
     "  2  there is no such inventory or run, or no place for the page\n"
     "  3  a part of the page could not be made (named)\n"
 )
@@ -44,8 +47,7 @@ EPILOG = examples(
     default="last",
     metavar="RUN|TIME",
     help="Which run: last, previous, the beginning of its id; or the last one that had"
-    " ended by 2026-11-25, 2026-11-25T07:00 (UTC if no zone is named) or an age, 24h or 7d."
-    " [last]",
+    f" ended by {MOMENTS}. [last]",
 )
 def command(folder: Path, out: Path | None, at: str) -> int:
     """Write one page of HTML about the last run of the inventory in DIR.
@@ -94,4 +96,7 @@ def _write(file: Path, page: bytes) -> None:
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+        failed = disk_error(f"{file} cannot be written", error.errno, str(error))
+        if isinstance(failed, DiskFailed):
+            raise failed from error
+        raise UsageError(str(failed)) from error

@@ -2,7 +2,10 @@
 
 from asyncdbx.look import Run
 
-__all__ = ["run_text"]
+__all__ = ["MOMENTS", "run_text"]
+
+# In the help of an option that takes a run, how a time is written.
+MOMENTS = "2026-11-25, 2026-11-25T07:00 (UTC if no zone is named) or an age, 24h or 7d"
 
 
 def run_text(run: Run) -> str:

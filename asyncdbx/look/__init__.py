@@ -3,6 +3,7 @@
 It only reads. DuckDB does the work, on the files that the Delta log names.
 """
 
+from asyncdbx.look.blocks import Block, blocks
 from asyncdbx.look.changing import Changing, Entry
 from asyncdbx.look.compare import Change, Comparison, Count, compare
 from asyncdbx.look.duck import Kind, Result
@@ -14,6 +15,7 @@ from asyncdbx.look.tables import Table
 
 __all__ = [
     "ABSENT",
+    "Block",
     "Change",
     "Changing",
     "Comparison",
@@ -26,6 +28,7 @@ __all__ = [
     "Run",
     "Table",
     "Tables",
+    "blocks",
     "compare",
     "open_tables",
 ]

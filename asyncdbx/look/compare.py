@@ -1,6 +1,6 @@
 """What has been added, removed and changed in an inventory between two of its runs."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from asyncdbx.look.moment import Run
 from asyncdbx.look.plan import Note, Pair, Plan, make_plan
 from asyncdbx.look.tables import Table, count, has_table, table_names
 
-__all__ = ["Change", "Comparison", "Count", "compare"]
+__all__ = ["Change", "Comparison", "Count", "compare", "compare_runs"]
 
 Kind = Literal["added", "removed", "changed"]
 KINDS: tuple[Kind, ...] = ("added", "removed", "changed")
@@ -84,6 +84,8 @@ class Comparison:
         self._plans = plans
         self._changing = changing
         self._found: Counter[tuple[str, str, Kind]] = Counter()
+        self._counted = False  # all changes have been read
+        self._counts: list[Count] = []
 
     def changes(self) -> Iterator[Change]:
         """Yield what has changed: by resource, workspace and id.
@@ -93,6 +95,7 @@ class Comparison:
             AsyncdbxError: It needs more memory than it may have.
         """
         self._found.clear()
+        self._counted = False
         for plan in self._plans:
             ignored = self._changing.of(plan.resource)
             pairs = [pair for pair in plan.pairs if not pair.is_same]
@@ -101,12 +104,19 @@ class Comparison:
                 if change is not None:
                     self._found[each.workspace, plan.resource, change.change] += 1
                     yield change
-
-    def counts(self) -> list[Count]:
-        """Return how many records changed, of each listing; after all changes were read."""
-        return [
+        self._counts = [
             self._count(plan.resource, pair) for plan in self._plans for pair in plan.pairs
         ]
+        self._counted = True
+
+    def counts(self) -> list[Count]:
+        """Return how many records changed, of each listing; reads all that are unread.
+
+        Raises: as :meth:`changes`.
+        """
+        if not self._counted:
+            deque(self.changes(), maxlen=0)
+        return self._counts
 
     def _count(self, resource: str, pair: Pair) -> Count:
         added, removed, changed = (
@@ -139,14 +149,34 @@ def compare(
         UsageError: There are no such runs or resources.
         StoreError: The folder is no inventory, or what a run left is not there any more.
     """
-    chosen = [each.name for each in choose(tuple(resources))]
+    named = tuple(resources)
+    chosen = [each.name for each in choose(named)]
     place = Folder.open(folder, create=False)
     with opened(MEMORY, THREADS) as duck:
         history = History(place, duck)
         runs = _runs(history, since, until)
-        named = chosen if resources else [*_of(place)]
-        plans = _plans(history, place, runs, named)
-        yield Comparison(duck, runs, plans, changing or Changing())
+        names = chosen if named else None
+        yield compare_runs(history, runs, names, changing or Changing())
+
+
+def compare_runs(
+    history: History,
+    runs: tuple[Run, Run],
+    resources: Iterable[str] | None,
+    changing: Changing,
+) -> Comparison:
+    """Compare two runs of an inventory that is open.
+
+    Args:
+        history: Of its runs.
+        runs: The older and the newer.
+        resources: Names; None for all that have a table.
+        changing: Fields to leave out.
+
+    Raises: as :func:`compare`.
+    """
+    names = _of(history.folder) if resources is None else resources
+    return Comparison(history.duck, runs, _plans(history, runs, names), changing)
 
 
 def _of(folder: Folder) -> Iterator[str]:
@@ -165,21 +195,17 @@ def _runs(history: History, since: str | None, until: str) -> tuple[Run, Run]:
     return older, newer
 
 
-def _plans(
-    history: History, folder: Folder, runs: tuple[Run, Run], resources: Iterable[str]
-) -> list[Plan]:
+def _plans(history: History, runs: tuple[Run, Run], resources: Iterable[str]) -> list[Plan]:
     since, until = (history.listings(run) for run in runs)
-    return [_plan(history, folder, name, since, until) for name in resources]
+    return [_plan(history, name, since, until) for name in resources]
 
 
-def _plan(
-    history: History, folder: Folder, resource: str, since: Listings, until: Listings
-) -> Plan:
-    if not has_table(folder, resource):
+def _plan(history: History, resource: str, since: Listings, until: Listings) -> Plan:
+    if not has_table(history.folder, resource):
         raise UsageError(f"this inventory has not taken {resource}")
     old, new = (history.table(resource, each.run) for each in (since, until))
     for table in (old, new):
-        _check_made_by_us(table, folder)
+        _check_made_by_us(table, history.folder)
     plan = make_plan(resource, old, new, since, until)
     for pair in plan.pairs:
         if not pair.is_same:

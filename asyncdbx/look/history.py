@@ -74,6 +74,8 @@ class History:
     """The runs of an inventory.
 
     Attributes:
+        folder: The inventory's.
+        duck: Reads its tables.
         runs: Those that have ended, in the order in which they did.
     """
 
@@ -83,9 +85,10 @@ class History:
         Raises:
             StoreError: It cannot be read.
         """
-        self._folder = folder
-        self._duck = duck
+        self.folder = folder
+        self.duck = duck
         self.runs = _runs(folder, duck)
+        self._tables: dict[tuple[str, str], Table | None] = {}
         self._places: dict[str, float] = {run.id: at for at, run in enumerate(self.runs)}
 
     def find(self, what: str) -> Run:
@@ -119,11 +122,17 @@ class History:
         Raises:
             StoreError: It cannot be read, or its log does not reach back so far.
         """
+        key = name, run.id
+        if key not in self._tables:
+            self._tables[key] = self._table(name, run)
+        return self._tables[key]
+
+    def _table(self, name: str, run: Run) -> Table | None:
         try:
             version = self._version(name, run)
-            return None if version is None else read_table(self._folder, name, version)
+            return None if version is None else read_table(self.folder, name, version)
         except StoreError as error:
-            read_table(self._folder, name)  # what is wrong with it today is said as it is
+            read_table(self.folder, name)  # what is wrong with it today is said as it is
             raise self._gone(name, run) from error
 
     def check(self, name: str, run: Run, files: Sequence[str]) -> None:
@@ -139,13 +148,13 @@ class History:
         """Return what a run had listed."""
         place = self._place(run.id)
         known = [each.id for each in self.runs if self._place(each.id) <= place]
-        last = [*self._duck.run(LAST, [known]).rows()]
+        last = [*self.duck.run(LAST, [known]).rows()]
         whole = {(name, resource): of for name, resource, of, _ in last if of is not None}
         held = {(name, resource): of for name, resource, _, of in last}
         return Listings(run, self._status(run), whole, held)
 
     def _status(self, run: Run) -> dict[Key, str]:
-        rows = self._duck.run(STATUS, [run.id]).rows()
+        rows = self.duck.run(STATUS, [run.id]).rows()
         return {(workspace, resource): status for workspace, resource, status in rows}
 
     def _place(self, run_id: str) -> tuple[float, str]:
@@ -161,8 +170,8 @@ class History:
 
     def _version(self, name: str, run: Run) -> int | None:
         """Return the last version before the first one of a later run; None if none."""
-        version = last = delta_table(self._folder, name).version()
-        for commit in _commits(self._folder, name, last):
+        version = last = delta_table(self.folder, name).version()
+        for commit in _commits(self.folder, name, last):
             if commit.run is None:
                 continue
             if self._place(commit.run) <= self._place(run.id):
@@ -180,7 +189,7 @@ class History:
         at = bisect_left(runs, True, key=lambda each: self._is_whole(name, each))
         oldest = f"the oldest one that can is {runs[at].id}" if runs[at:] else "none can"
         return StoreError(
-            f"table {name} in {self._folder.path} can no longer be read as it was after run"
+            f"table {name} in {self.folder.path} can no longer be read as it was after run"
             f" {run.id}: it has been vacuumed, or its log cut; {oldest}"
         )
 
@@ -189,16 +198,16 @@ class History:
             version = self._version(name, run)
             if version is None:
                 return False
-            table = read_table(self._folder, name, version)
+            table = read_table(self.folder, name, version)
             return all(Path(file.path).exists() for file in table.files)
         return False
 
     def _unfinished(self) -> list[Run]:
         """Return the runs that have published and not ended: under way, or given up."""
         found: set[str] = set()
-        for name in table_names(self._folder):
-            last = delta_table(self._folder, name).version()
-            commits = _commits(self._folder, name, last)
+        for name in table_names(self.folder):
+            last = delta_table(self.folder, name).version()
+            commits = _commits(self.folder, name, last)
             found.update(commit.run for commit in commits if commit.run is not None)
         return [Run(run) for run in sorted(found - self._places.keys())]
 

@@ -40,12 +40,19 @@ def parse_path(text: str) -> Path:
     while at < len(text):
         found = STEP.match(text, at)
         if found is None or (found["name"] and bool(found["dot"]) is not bool(at)):
-            raise ConfigError(f"{text!r} is no field; write settings.tasks[*].libraries")
-        steps.append(_step(found))
+            raise _no_field(text)
+        try:
+            steps.append(_step(found))
+        except ValueError:  # no JSON text, or a number of thousands of digits
+            raise _no_field(text) from None
         at = found.end()
     if not steps:
         raise ConfigError("a field has no name")
     return tuple(steps)
+
+
+def _no_field(text: str) -> ConfigError:
+    return ConfigError(f"{text!r} is no field; write settings.tasks[*].libraries")
 
 
 def _step(found: re.Match[str]) -> str | int:

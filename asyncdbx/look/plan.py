@@ -15,7 +15,7 @@ from asyncdbx.look.history import Key, Listings
 from asyncdbx.look.moment import Run
 from asyncdbx.look.tables import DataFile, Table
 
-__all__ = ["Note", "Pair", "Plan", "make_plan"]
+__all__ = ["Note", "Pair", "Plan", "by_workspace", "make_plan"]
 
 Kind = Literal["until", "since", "same", "merged", "new", "never"]
 
@@ -92,7 +92,7 @@ def make_plan(
         until: What the newer run had listed.
     """
     plan = Plan(resource)
-    before, after = _by_workspace(old), _by_workspace(new)
+    before, after = by_workspace(old), by_workspace(new)
     names = {*before, *after, *_workspaces(resource, since, until)}
     for name in sorted(names):
         key = (name, resource)
@@ -108,7 +108,8 @@ def make_plan(
     return plan
 
 
-def _by_workspace(table: Table | None) -> Mapping[str, list[DataFile]]:
+def by_workspace(table: Table | None) -> Mapping[str, list[DataFile]]:
+    """Return the files of a table, by their workspace."""
     found: dict[str, list[DataFile]] = defaultdict(list)
     for file in table.files if table else ():
         found[file.partition[PARTITION]].append(file)

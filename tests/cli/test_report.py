@@ -102,8 +102,8 @@ def test_a_place_that_cannot_be_written(asyncdbx: Asyncdbx, written: Written) ->
 def test_a_full_disk(asyncdbx: Asyncdbx, written: Written) -> None:
     """It is said, too."""
     ran = asyncdbx("report", str(written.folder), "--out", str(FULL))
-    assert ran.code == 2
-    assert ran.err == "asyncdbx: /dev/full cannot be written: No space left on device\n"
+    assert ran.code == 1
+    assert ran.err.startswith("asyncdbx: /dev/full cannot be written: the disk is full; ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -44,8 +44,6 @@ def short(found: Iterable[Change]) -> list[tuple[str, str, str, str]]:
 
 def counts(runs: Runs, since: str | None = None) -> list[Count]:
     with compare(runs.folder, since) as found:
-        for _ in found.changes():
-            pass
         return found.counts()
 
 

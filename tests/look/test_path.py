@@ -29,7 +29,22 @@ def test_a_path_is_read(text: str, path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", ".a", "a.", "a..b", "a[", "a[]", "a[x]", "a]b", "a[-1]", 'a["b]', "a*"],
+    [
+        "",
+        ".",
+        ".a",
+        "a.",
+        "a..b",
+        "a[",
+        "a[]",
+        "a[x]",
+        "a]b",
+        "a[-1]",
+        'a["b]',
+        "a*",
+        'a["\\q"]',
+        f"a[{'1' * 5_000}]",
+    ],
 )
 def test_no_path(text: str) -> None:
     """Anything else is refused."""

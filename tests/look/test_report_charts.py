@@ -13,7 +13,7 @@ NOON = 1_795_694_400.0  # 2026-11-26 12:00 UTC
 
 
 def interval(begin: float, end: float, calls: int = 0, **facts: float | None) -> Interval:
-    numbers = {"throttled": 0, "rate": None, "waiting": 0, **facts}
+    numbers = {"throttled": 0, "rate": None, **facts}
     return Interval(NOON + begin, NOON + end, calls, **numbers)  # type: ignore[arg-type]
 
 
@@ -220,6 +220,6 @@ def test_each_429_is_marked() -> None:
 
 def test_a_lane_that_sent_nothing_can_be_drawn() -> None:
     """Its calls may all have waited."""
-    chart = draw(story(interval(0, 1, waiting=5, rate=3.0)), [Stretch(NOON, NOON + 1)])
+    chart = draw(story(interval(0, 1, rate=3.0)), [Stretch(NOON, NOON + 1)])
     assert chart.sent == "M34 100V100H352V100Z"
     assert chart.beyond == 3

@@ -8,6 +8,7 @@ import pytest
 from written_runs import FIRST, Listed, Sampled, Written, dbfs_files
 
 from asyncdbx.errors import StoreError, UsageError
+from asyncdbx.inventory import runtimes
 from asyncdbx.look.report import Report, gather
 from asyncdbx.look.report.listings import FleetFacts, by_workspace, verdict_of
 
@@ -102,9 +103,11 @@ def test_what_is_missing_and_what_stands_for_it(written: Written) -> None:
         ("object", "1", 100),
     ]
     assert permissions.alike[1].pieces[1] == ("job_id=004", 0)
-    assert permissions.since is not None
-    assert permissions.since.id == first
-    assert (dbfs.listing.error, dbfs.count, dbfs.since) == ("/ is not listed", 0, None)
+    assert permissions.whole is not None
+    assert permissions.whole == permissions.held
+    assert permissions.whole.id == first
+    assert (dbfs.listing.error, dbfs.count) == ("/ is not listed", 0)
+    assert (dbfs.whole, dbfs.held) == (None, None)
     found = [
         (each.status, each.why, [*each.block.workspaces], [*each.block.resources])
         for each in lacking.absent
@@ -114,6 +117,40 @@ def test_what_is_missing_and_what_stands_for_it(written: Written) -> None:
         ("denied", "not you", ["dev"], ["users"]),
         ("unavailable", "off", ["prod"], ["secrets"]),
     ]
+
+
+def test_what_was_merged_stands_in_the_table(written: Written) -> None:
+    """Not the complete listing before it: every part of the page says the same."""
+    written.run(Listed("prod", "jobs", {"1": {}}))
+    written.run(Listed("prod", "jobs", {"2": {}}, "partial", published="merged"))
+    written.run(Listed("prod", "jobs", status="partial"))
+    report = made(written.folder)
+    assert report.lacking is not None
+    assert report.changes is not None
+    (lack,), (older,), (tally,) = (
+        report.lacking.lacks,
+        report.stand_ins,
+        report.changes.tallies,
+    )
+    assert lack.whole is not None
+    assert older.run == lack.held is not None
+    assert [lack.whole.id, lack.held.id] == written.ids[:2]
+    assert tally.note == "as of 25 Nov 2026, 02:10 UTC: nothing newer to compare"
+
+
+def test_all_that_is_to_be_said_of_a_listing_is_said(written: Written) -> None:
+    """Neither run had it whole: one merged it, and the other has an older one."""
+    written.run(Listed("prod", "jobs", {"1": {}}))
+    written.run(Listed("prod", "jobs", status="denied"))
+    written.run(Listed("prod", "jobs", {"2": {}}, "partial", published="merged"))
+    report = made(written.folder)
+    assert report.changes is not None
+    (tally,) = report.changes.tallies
+    assert tally.added == 1
+    assert tally.note == (
+        "as of 26 Nov 2026, 02:10 UTC, and not all of it;"
+        " compared with 24 Nov 2026, 02:10 UTC"
+    )
 
 
 def test_much_that_is_missing_is_cut_short(written: Written) -> None:
@@ -326,6 +363,22 @@ def test_runtimes_out_of_support(written: Written) -> None:
     assert (old.counts, old.count) == ({"clusters": 1, "jobs": 1}, 2)
     assert [*map(str, old.users)] == ["prod etl", "prod 7"]
     assert support.as_of == date(2026, 9, 11)
+
+
+def test_support_is_judged_today(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was known when a cluster was listed: one runtime is one row."""
+    with monkeypatch.context() as patch:
+        patch.setattr(runtimes, "support_end", lambda _: date(2040, 1, 1))
+        patch.setattr(runtimes, "has_ended", lambda _: False)
+        runtimes._values.cache_clear()
+        written.run(Listed("prod", "clusters", {"a": OLD}))
+    runtimes._values.cache_clear()
+    written.run(Listed("dev", "clusters", {"b": OLD}))
+    support = made(written.folder).support
+    assert support is not None
+    (runtime,) = support.runtimes
+    assert (runtime.ended, runtime.counts) == (True, {"clusters": 2})
+    assert [each.workspace for each in runtime.users] == ["dev", "prod"]
 
 
 def test_runtimes_whose_support_ends_soon(written: Written) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from written_runs import FIRST, Listed, Sampled, Written, dbfs_files
 
-from asyncdbx.look.report import gather, render
+from asyncdbx.errors import UsageError
+from asyncdbx.look.report import changes, gather, render
 
 HOSTILE = (
     "it's",
@@ -218,13 +219,27 @@ def test_a_first_run_says_so(written: Written) -> None:
     assert "--retry-failed" not in text
 
 
+def test_listings_that_are_not_shown_are_counted(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the command that shows them is about the page's runs, not the last two."""
+    monkeypatch.setattr(changes, "ROWS", 1)
+    first, second, _ = [
+        written.run(*(Listed(name, "jobs", {f"{turn}": {}}) for name in ("a", "b", "c")))
+        for turn in range(3)
+    ]
+    text = Page(page_of(written, second)).text
+    assert "6 new, gone or changed" in text
+    command = f"asyncdbx diff {written.folder} --from {first} --to {second}"
+    assert f"and 2 more, which changed less: {command} --counts" in text
+
+
 def test_a_run_that_has_not_ended(written: Written) -> None:
-    """It has published something, and is found by its id; there is little to tell."""
+    """It has published something, and is found by its id; how it ends nobody knows."""
     written.run(Listed("prod", "jobs", {"1": {}}))
     written._publish(Listed("prod", "jobs", {"2": {}}), "20261126T000000Z-x", 0)
-    text = Page(page_of(written, "20261126")).text
-    assert "has not ended" in text
-    assert "Nothing was asked for." in text
+    with pytest.raises(UsageError, match=r"^run 20261126\S+ has not ended.*query and diff"):
+        page_of(written, "20261126")
 
 
 def test_the_account_is_one_of_the_fleet(written: Written) -> None:

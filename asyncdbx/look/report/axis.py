@@ -94,7 +94,6 @@ class TimeScale:
     """Time from left to right; what lies between two stretches takes little room.
 
     Attributes:
-        left: Where it begins.
         right: Where it ends.
         gaps: Between the stretches.
 
@@ -103,7 +102,7 @@ class TimeScale:
     """
 
     def __init__(self, of: Sequence[Stretch], left: float, right: float) -> None:
-        self.left, self.right = left, right
+        self.right = right
         self._pieces = _pieces(of, left, right)
         self.gaps = [
             Gap(one.right, two.left, two.stretch.begin - one.stretch.end)

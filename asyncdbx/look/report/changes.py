@@ -89,14 +89,13 @@ def changes_of(
         when: Says of a run's id when that was.
     """
     counts: dict[Key, Count] = {}
-    notes: dict[Key, Note] = {}
+    notes: dict[Key, list[Note]] = defaultdict(list)
     if comparison is not None:
-        for _ in comparison.changes():  # they are counted as they are read
-            pass
         counts = {(each.workspace, each.resource): each for each in comparison.counts()}
-        notes = {(each.workspace, each.resource): each for each in comparison.notes}
+        for each in comparison.notes:
+            notes[each.workspace, each.resource].append(each)
     tallies = [
-        _tally(key, count, counts.get(key), notes.get(key), when)
+        _tally(key, count, counts.get(key), notes.get(key, ()), when)
         for key, count in records.items()
     ]
     ordered = sorted(tallies, key=lambda each: (-each.moved, -each.records))
@@ -136,11 +135,11 @@ def _tally(
     key: Key,
     records: int,
     count: Count | None,
-    note: Note | None,
+    notes: Sequence[Note],
     when: Callable[[str], str],
 ) -> Tally:
-    words = _words(note, when) if note else ""
-    if count is None or (note and note.kind == "same"):
+    words = "; ".join(_words(note, when) for note in notes)
+    if count is None or any(note.kind == "same" for note in notes):
         return Tally(*key, records, note=words)
     return Tally(*key, records, count.added, count.removed, count.changed, words)
 

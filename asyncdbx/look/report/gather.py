@@ -7,22 +7,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from asyncdbx.errors import AsyncdbxError
+from asyncdbx.errors import AsyncdbxError, UsageError
 from asyncdbx.inventory.folder import Folder
 from asyncdbx.inventory.ledger import LANES, MISSING
 from asyncdbx.inventory.resources import RESOURCES
 from asyncdbx.look.changing import Changing
-from asyncdbx.look.compare import compare
+from asyncdbx.look.compare import compare_runs
 from asyncdbx.look.duck import Duck, identifier, opened
 from asyncdbx.look.history import History, Key, Listings
 from asyncdbx.look.moment import Run
+from asyncdbx.look.plan import by_workspace
 from asyncdbx.look.report.changes import Changes, changes_of
 from asyncdbx.look.report.directories import Directories, directories_of
 from asyncdbx.look.report.lacking import Lacking, lacking_of
 from asyncdbx.look.report.listings import Listing, listings_of
 from asyncdbx.look.report.pace import Pace, pace_of
 from asyncdbx.look.report.stand_ins import StandIn, stand_ins
-from asyncdbx.look.report.support import COLUMNS, TABLES, Support, support_of
+from asyncdbx.look.report.support import COLUMN, TABLES, Support, support_of
 from asyncdbx.look.report.words import moment_text
 from asyncdbx.look.tables import Table, count, has_table, read_table, scan
 
@@ -83,13 +84,19 @@ def gather(folder: Path, at: str, now: datetime) -> Report:
         now: The day and time of the page.
 
     Raises:
-        UsageError: There is no such run.
+        UsageError: There is no such run, or it has not ended.
         StoreError: The folder is no inventory, or its runs cannot be read.
     """
     place = Folder.open(folder, create=False)
     with opened(MEMORY, THREADS) as duck:
         history = History(place, duck)
-        return _Gathering(place, duck, history, history.find(at)).report(folder, now)
+        run = history.find(at)
+        if run.ended_at is None:
+            raise UsageError(
+                f"run {run.id} has not ended, and how its listings end is not known yet;"
+                " asyncdbx query and diff read what it has published"
+            )
+        return _Gathering(place, duck, history, run).report(folder, now)
 
 
 class _Gathering:
@@ -106,7 +113,7 @@ class _Gathering:
     def report(self, named: Path, now: datetime) -> Report:
         listings = listings_of(self._duck, self._run.id)
         known = self._history.listings(self._run)
-        is_last = self._run.id == self._history.runs[-1].id if self._history.runs else True
+        is_last = self._run.id == self._history.runs[-1].id
         return Report(
             named,
             self._run,
@@ -134,20 +141,20 @@ class _Gathering:
         if not self._see(self._now(MISSING.name)):
             nothing = scan(dict.fromkeys(MISSING.columns, "VARCHAR"), [])
             self._view(MISSING.name, nothing)
-        since = {
-            key: self._runs[run] for key, run in known.whole.items() if run in self._runs
-        }
-        return lacking_of(self._duck, self._run.id, listings, since)
+        whole, held = (
+            {key: self._runs[run] for key, run in runs.items() if run in self._runs}
+            for runs in (known.whole, known.held)
+        )
+        return lacking_of(self._duck, self._run.id, listings, whole, held)
 
     def _changes(self, known: Listings) -> Changes:
         records = self._records(known)
         before = self._history.before(self._run)
         if before is None:
             return changes_of(records, None, self._when)
-        ids = before.id, self._run.id
-        changing = Changing.known()
-        with compare(self._folder.path, *ids, changing=changing) as comparison:
-            return changes_of(records, comparison, self._when)
+        runs, changing = (before, self._run), Changing.known()
+        comparison = compare_runs(self._history, runs, None, changing)
+        return changes_of(records, comparison, self._when)
 
     def _records(self, known: Listings) -> Mapping[Key, int]:
         """Return how many rows the tables have, a complete listing without any too."""
@@ -157,9 +164,8 @@ class _Gathering:
                 continue
             found.update({key: 0 for key in sorted(known.whole) if key[1] == name})
             table = self._history.table(name, self._run)
-            for file in table.files if table else ():
-                key = str(file.partition["workspace"]), name
-                found[key] += count(self._duck, [file])
+            for workspace, files in by_workspace(table).items():
+                found[workspace, name] += count(self._duck, files)
         return found
 
     def _when(self, run_id: str) -> str:
@@ -173,7 +179,7 @@ class _Gathering:
         used = [
             table.name
             for table in tables
-            if table and table.columns.keys() >= COLUMNS and self._see(table)
+            if table and COLUMN in table.columns and self._see(table)
         ]
         return support_of(self._duck, used, now.date())
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from asyncdbx.look.blocks import Block, blocks
 from asyncdbx.look.duck import Duck
 from asyncdbx.look.history import Key
 from asyncdbx.look.moment import Run
 from asyncdbx.look.report.listings import Listing
-from asyncdbx.look.report.stand_ins import Block, blocks
 
 __all__ = ["Absent", "Alike", "Lack", "Lacking", "Piece", "lacking_of"]
 
@@ -74,14 +74,15 @@ class Lack:
         listing: The listing.
         count: How many things it lacks; 0 if nobody wrote them down.
         alike: These things, most of a kind first, and not all if there are many.
-        since: The run whose complete listing is in the table instead; None if there is
-            none.
+        whole: The last run that had it complete; None if there is none.
+        held: The run that has put into the table what is there: complete, or merged.
     """
 
     listing: Listing
     count: int
     alike: Sequence[Alike]
-    since: Run | None
+    whole: Run | None
+    held: Run | None
 
     @property
     def told(self) -> int:
@@ -120,7 +121,11 @@ class Lacking:
 
 
 def lacking_of(
-    duck: Duck, run_id: str, listings: Sequence[Listing], since: Mapping[Key, Run]
+    duck: Duck,
+    run_id: str,
+    listings: Sequence[Listing],
+    whole: Mapping[Key, Run],
+    held: Mapping[Key, Run],
 ) -> Lacking:
     """Return what of a run is not complete.
 
@@ -128,7 +133,8 @@ def lacking_of(
         duck: With a view ``_missing``.
         run_id: Of the run.
         listings: All of the run.
-        since: The runs whose complete listings are in the tables.
+        whole: The last runs that had listings complete.
+        held: Those that have put into the tables what is there.
     """
     rows = duck.run(COUNTS, [run_id]).rows()
     counts = {(workspace, resource): count for workspace, resource, count in rows}
@@ -138,7 +144,9 @@ def lacking_of(
     alike = _alike(duck, run_id, room_for(map(_key, shown), counts))
     return Lacking(
         [
-            Lack(each, counts.get(key, 0), alike.get(key, ()), since.get(key))
+            Lack(
+                each, counts.get(key, 0), alike.get(key, ()), whole.get(key), held.get(key)
+            )
             for each in shown
             for key in [_key(each)]
         ],

@@ -12,12 +12,37 @@ from asyncdbx.look.report.axis import Gap, Stretch, Tick, TimeScale, ValueScale
 from asyncdbx.look.report.pace import Interval, Story
 from asyncdbx.quantity import rate_text
 
-__all__ = ["Chart", "Mark", "draw"]
+__all__ = ["FRAME", "Chart", "Mark", "draw"]
 
-# Of the drawing, which is 360 wide and 134 high.
-LEFT, RIGHT = 34.0, 352.0
-TOP, BOTTOM = 14.0, 100.0
-STRIP = 10.0  # below: room for the marks
+
+class Frame(NamedTuple):
+    """Where things stand in the drawing of a lane.
+
+    Attributes:
+        width: Of all of it.
+        height: Of all of it.
+        left: Where time begins; before it the names of rates.
+        right: Where time ends.
+        top: The highest rate; above it, what was allowed beyond.
+        bottom: No rate.
+        marks: Where 429s hang from.
+        end: How far they may hang; below it the names of moments.
+    """
+
+    width: int = 360
+    height: int = 134
+    left: int = 34
+    right: int = 352
+    top: int = 14
+    bottom: int = 100
+    marks: int = 101
+    end: int = 111
+
+
+FRAME = Frame()
+LEFT, RIGHT = float(FRAME.left), float(FRAME.right)
+TOP, BOTTOM = float(FRAME.top), float(FRAME.bottom)
+STRIP = float(FRAME.end - FRAME.marks)
 LEAST_MARK = 3.0  # so that even a single 429 is seen
 HEADROOM = 1.5  # of what was ever sent; a limit above that held up nobody
 

@@ -120,9 +120,7 @@ def listings_of(duck: Duck, run_id: str) -> list[Listing]:
 
 
 def _listing(row: Mapping[str, Any]) -> Listing:
-    """Return a listing; tables of earlier versions do not say what was published."""
-    known: dict[str, Any] = {"published": None, **row}
-    return Listing(**{name: known[name] for name in Listing.__dataclass_fields__})
+    return Listing(**{name: row[name] for name in Listing.__dataclass_fields__})
 
 
 def by_workspace(listings: Iterable[Listing]) -> Iterator[WorkspaceFacts]:

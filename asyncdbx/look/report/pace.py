@@ -30,7 +30,7 @@ ORDER BY 6 DESC, 4 DESC, 3 DESC, 1, 2"""
 TIMES = """
 SELECT DISTINCT epoch("at") - seconds, epoch("at") FROM _lanes WHERE run_id = ?"""
 INTERVALS = """
-SELECT workspace, lane, epoch("at") - seconds, epoch("at"), calls, throttled, rate, waiting
+SELECT workspace, lane, epoch("at") - seconds, epoch("at"), calls, throttled, rate
 FROM _lanes
 JOIN (SELECT unnest(?::VARCHAR[]) AS workspace, unnest(?::VARCHAR[]) AS lane)
 USING (workspace, lane)
@@ -73,7 +73,6 @@ class Interval:
         calls: Requests that were sent.
         throttled: How many of them were answered with 429.
         rate: Calls per second that were allowed in the end; None if unlimited.
-        waiting: Calls that waited for their turn in the end.
     """
 
     begin: float
@@ -81,7 +80,6 @@ class Interval:
     calls: int
     throttled: int
     rate: float | None
-    waiting: int
 
     @property
     def sent(self) -> float:
@@ -203,5 +201,4 @@ def _as_one(one: Interval, two: Interval) -> Interval:
         one.calls + two.calls,
         one.throttled + two.throttled,
         two.rate,
-        max(one.waiting, two.waiting),
     )

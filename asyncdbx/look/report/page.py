@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asyncdbx.look.duck import text
 from asyncdbx.look.report.gather import Report
-from asyncdbx.look.report.lane_chart import draw
+from asyncdbx.look.report.lane_chart import FRAME, draw
 from asyncdbx.look.report.listings import (
     FleetFacts,
     Listing,
@@ -61,14 +61,24 @@ def _facts(report: Report) -> Mapping[str, Any]:
         "workspaces": workspaces,
         "missing": fleet.listings - fleet.complete,
         "older": sum(each.block.listings for each in report.stand_ins),
-        "moves": sum(each.moved for each in changes.tallies) if changes else 0,
+        "moves": sum(each.moved for each in changes.totals) if changes else 0,
+        "diff": _diff(report, folder),
         "noted": any(each.note for each in changes.tallies) if changes else False,
         "totals": sorted(changes.totals, key=lambda each: -each.moved) if changes else [],
         "charts": [draw(each, pace.stretches) for each in pace.stories] if pace else [],
+        "frame": FRAME,
         "shown": FIRST,
         "missing_query": partial(_missing_query, folder, report.run.id),
         "lanes_query": _query(folder, _of_lanes(report.run.id)),
     }
+
+
+def _diff(report: Report, folder: str) -> str:
+    """Return the command that shows each change."""
+    since = report.changes.since if report.changes else None
+    if report.is_last or since is None:
+        return f"asyncdbx diff {folder}"
+    return f"asyncdbx diff {folder} --from {since.id} --to {report.run.id}"
 
 
 def _tone(fleet: FleetFacts, workspaces: Iterable[WorkspaceFacts]) -> str:

@@ -1,26 +1,14 @@
 """What stands in the tables for listings that a run does not have: how old it is. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from asyncdbx.look.blocks import Block, blocks
 from asyncdbx.look.history import Key, Listings
 from asyncdbx.look.moment import Run
 
-__all__ = ["Block", "StandIn", "blocks", "stand_ins"]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Each of some resources in each of some workspaces."""
-
-    workspaces: Sequence[str]
-    resources: Sequence[str]
-
-    @property
-    def listings(self) -> int:
-        """How many there are."""
-        return len(self.workspaces) * len(self.resources)
+__all__ = ["StandIn", "stand_ins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +17,8 @@ class StandIn:
 
     Attributes:
         block: The listings.
-        run: Whose complete listings are in the tables; None if there never were any.
+        run: Whose listings are in the tables, complete or merged, or, of those that the
+            run has merged, those it merged with; None if there never were any.
         status: How they ended in the run that lacks them; None if it did not ask.
     """
 
@@ -49,25 +38,15 @@ def stand_ins(listings: Listings, runs: Iterable[Run]) -> list[StandIn]:
     """
     known = {run.id: (at, run) for at, run in enumerate(runs)}
     alike: dict[tuple[str | None, str | None], list[Key]] = defaultdict(list)
-    for key in sorted({*listings.status, *listings.whole}):
-        whole = listings.whole.get(key)
+    for key in sorted({*listings.status, *listings.held}):
+        whole, held = listings.whole.get(key), listings.held.get(key)
         if whole != listings.run.id:
-            alike[whole, listings.status.get(key)].append(key)
+            older = whole if held == listings.run.id else held
+            alike[older, listings.status.get(key)].append(key)
     found = [
-        (known.get(whole or "", (len(known), None)), block, status)
-        for (whole, status), keys in alike.items()
+        (known.get(older or "", (len(known), None)), block, status)
+        for (older, status), keys in alike.items()
         for block in blocks(keys)
     ]
     found.sort(key=lambda each: (each[0][0], each[2] or "", each[1].workspaces))
     return [StandIn(block, run, status) for (_, run), block, status in found]
-
-
-def blocks(keys: Iterable[Key]) -> list[Block]:
-    """Return listings by workspaces that have the same resources among them."""
-    resources: Mapping[str, list[str]] = defaultdict(list)
-    for workspace, resource in keys:
-        resources[workspace].append(resource)
-    workspaces: Mapping[tuple[str, ...], list[str]] = defaultdict(list)
-    for workspace, names in resources.items():
-        workspaces[tuple(names)].append(workspace)
-    return [Block(tuple(names), each) for each, names in workspaces.items()]

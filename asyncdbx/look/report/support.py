@@ -2,17 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from asyncdbx.look.duck import Duck
-from asyncdbx.runtime_version import releases
+from asyncdbx.runtime_version import is_supported, parse, releases, support_end
 
 __all__ = ["TABLES", "Support", "UsedRuntime", "User", "support_of"]
 
 TABLES = ("clusters", "jobs", "instance_pools", "cluster_policies")
-COLUMNS = frozenset({"runtime", "runtime_support_ends", "runtime_support_ended"})
+COLUMN = "runtime"
 SOON = timedelta(days=90)
 NAMED = 50  # users of one runtime
 
@@ -21,26 +21,19 @@ SELECT
     {resource} AS resource,
     workspace,
     coalesce(name, id) AS name,
-    runtime,
-    runtime_support_ends AS ends,
-    coalesce(runtime_support_ended, false) AS ended
+    runtime
 FROM {table} WHERE runtime IS NOT NULL"""
 COUNTS = """
-SELECT runtime, ends, ended, resource, count(*)
-FROM ({uses}) WHERE ended OR ends < $1
-GROUP BY ALL"""
+SELECT runtime, resource, count(*) FROM ({uses}) GROUP BY ALL ORDER BY ALL"""
 NAMES = """
 SELECT runtime, resource, workspace, name FROM (
     SELECT *, row_number() OVER (
         PARTITION BY runtime ORDER BY resource, workspace, name
     ) AS place
-    FROM ({uses}) WHERE ended OR ends < $1
+    FROM ({uses}) WHERE runtime IN (SELECT unnest($1::VARCHAR[]))
 )
 WHERE place <= $2
 ORDER BY runtime, place"""
-TOTALS = """
-SELECT count(*), coalesce(count(*) FILTER (WHERE ends IS NULL AND NOT ended), 0)
-FROM ({uses})"""
 
 
 class User(NamedTuple):
@@ -123,30 +116,42 @@ def support_of(duck: Duck, tables: Iterable[str], today: date) -> Support:
     )
     if not uses:
         return Support((), 0, 0, as_of)
-    ((total, unknown),) = duck.run(TOTALS.format(uses=uses)).rows()
-    until = today + SOON
-    counts: dict[tuple[str, date | None, bool], dict[str, int]] = defaultdict(dict)
-    for *runtime, resource, count in duck.run(COUNTS.format(uses=uses), [until]).rows():
-        name, ends, ended = runtime
-        counts[name, ends, ended][resource] = count
-    users = _users(duck, uses, until)
-    found = [
-        UsedRuntime(
-            name,
-            ends,
-            ended=ended or (ends is not None and ends < today),
-            overdue=None if ends is None else (today - ends).days,
-            counts=by_resource,
-            users=users[name],
-        )
-        for (name, ends, ended), by_resource in counts.items()
-    ]
-    return Support(sorted(found, key=_urgency), total, unknown, as_of)
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, resource, count in duck.run(COUNTS.format(uses=uses)).rows():
+        counts[name][resource] = count
+    known = [_known(name, by_resource, today) for name, by_resource in counts.items()]
+    late = [each for each in known if each.ended or _ends_soon(each)]
+    users = _users(duck, uses, [each.name for each in late])
+    found = [replace(each, users=users[each.name]) for each in late]
+    return Support(
+        sorted(found, key=_urgency),
+        sum(each.count for each in known),
+        sum(each.count for each in known if each.ends is None and not each.ended),
+        as_of,
+    )
 
 
-def _users(duck: Duck, uses: str, until: date) -> Mapping[str, list[User]]:
+def _known(name: str, counts: Mapping[str, int], today: date) -> UsedRuntime:
+    """Return what is known of a runtime today, whatever was when its users were listed."""
+    version = parse(name)
+    ends = support_end(version)
+    return UsedRuntime(
+        name,
+        ends,
+        ended=is_supported(version, today) is False,
+        overdue=None if ends is None else (today - ends).days,
+        counts=counts,
+        users=(),
+    )
+
+
+def _ends_soon(runtime: UsedRuntime) -> bool:
+    return runtime.overdue is not None and -runtime.overdue < SOON.days
+
+
+def _users(duck: Duck, uses: str, runtimes: list[str]) -> Mapping[str, list[User]]:
     users: dict[str, list[User]] = defaultdict(list)
-    for runtime, *user in duck.run(NAMES.format(uses=uses), [until, NAMED]).rows():
+    for runtime, *user in duck.run(NAMES.format(uses=uses), [runtimes, NAMED]).rows():
         users[runtime].append(User(*user))
     return users
 
